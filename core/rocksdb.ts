@@ -1,0 +1,199 @@
+/**
+ * The typed binding to RocksDB, and the only file that knows `@nxtedition/rocksdb`.
+ *
+ * Keys and values are Buffers, order is bytewise. Reads, writes and fsyncs are synchronous and block their thread:
+ * a caller that must not block runs in a worker. One handle belongs to the thread that opened it and is closed by
+ * that thread; a worker must close it before it ends (terminating a worker with an open handle crashes the process).
+ *
+ * Errors: ROCKSDB_LOCKED (another process has the directory), ROCKSDB_CORRUPT (it cannot be opened),
+ * ROCKSDB_FAILED (a read or a write failed, a full disk among them).
+ */
+import { RocksLevel } from '@nxtedition/rocksdb'
+import { MillraceError, messageOf } from './errors.ts'
+
+export interface RocksOptions {
+  /** Memory for unflushed writes, bytes. */
+  readonly memtableBytes?: number
+  /** Block cache, bytes. */
+  readonly cacheBytes?: number
+  /** ZSTD for table files. The write-ahead log is never compressed: it costs latency and saves nothing that lasts. */
+  readonly compression?: boolean
+}
+
+/** Bounds of a scan; `gte` inclusive, `lt` exclusive. */
+export interface ScanRange {
+  readonly gte?: Uint8Array
+  readonly gt?: Uint8Array
+  readonly lt?: Uint8Array
+  readonly lte?: Uint8Array
+  readonly reverse?: boolean
+  /** At most so many entries. */
+  readonly limit?: number
+}
+
+const readOptions = { valueEncoding: 'buffer' } as const
+
+export class RocksDatabase {
+  readonly #db: RocksLevel
+  readonly #cursors = new Set<RocksCursor>()
+  readonly location: string
+
+  private constructor(db: RocksLevel, location: string) {
+    this.#db = db
+    this.location = location
+  }
+
+  /** Opens the directory, and creates it (with its parents) when it is missing. */
+  static async open(location: string, options: RocksOptions = {}): Promise<RocksDatabase> {
+    const db = new RocksLevel(location, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      createIfMissing: true,
+      walCompression: false,
+      compression: options.compression ?? true,
+      compaction: 'level',
+      memtableMemoryBudget: options.memtableBytes ?? 64 << 20,
+      cacheSize: options.cacheBytes ?? 32 << 20,
+      parallelism: 1,
+    })
+    try {
+      await db.open()
+    } catch (error) {
+      throw openError(location, error)
+    }
+    return new RocksDatabase(db, location)
+  }
+
+  get(key: Uint8Array): Buffer | undefined {
+    return this.getMany([key])[0]
+  }
+
+  /** Values in the order of the keys; undefined where there is none. */
+  getMany(keys: readonly Uint8Array[]): (Buffer | undefined)[] {
+    return guard('read', () => this.#db._getManySync(keys, readOptions))
+  }
+
+  /** Atomic: all of the batch or nothing of it, also after a crash. `sync` fsyncs the write-ahead log first. */
+  write(batch: RocksBatch, options: { readonly sync: boolean }): void {
+    guard('write', () => {
+      batch.native._writeSync(options)
+      batch.native._closeSync()
+    })
+  }
+
+  batch(): RocksBatch {
+    return new RocksBatch(this.#db.batch())
+  }
+
+  /** A cursor over a snapshot as of now. Close it, or `close` of the database does. */
+  scan(range: ScanRange = {}): RocksCursor {
+    const native = guard('read', () =>
+      this.#db.iterator({ ...range, keyEncoding: 'buffer', valueEncoding: 'buffer' }),
+    )
+    const cursor = new RocksCursor(native, () => this.#cursors.delete(cursor))
+    this.#cursors.add(cursor)
+    return cursor
+  }
+
+  /** Deletes every key in [gte, lt) with one range tombstone. */
+  deleteRange(range: { readonly gte: Uint8Array; readonly lt: Uint8Array }): void {
+    guard('write', () => this.#db.clear({ ...range, keyEncoding: 'buffer' }))
+  }
+
+  /** Closes live cursors, then the database. */
+  async close(): Promise<void> {
+    for (const cursor of this.#cursors) cursor.close()
+    await this.#db.close()
+  }
+}
+
+/** Collects puts and deletes; written by `RocksDatabase.write`, once. Keys and values are copied at once. */
+export class RocksBatch {
+  readonly native: ReturnType<RocksLevel['batch']>
+  /** Operations collected. */
+  count = 0
+
+  constructor(native: ReturnType<RocksLevel['batch']>) {
+    this.native = native
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.native._put(key, value)
+    this.count++
+  }
+
+  delete(key: Uint8Array): void {
+    this.native._del(key)
+    this.count++
+  }
+}
+
+export class RocksCursor {
+  #native: ReturnType<RocksLevel['iterator']> | undefined
+  readonly #onClose: () => void
+
+  constructor(native: ReturnType<RocksLevel['iterator']>, onClose: () => void) {
+    this.#native = native
+    this.#onClose = onClose
+  }
+
+  /** Up to `count` further entries; an empty array at the end. */
+  next(count: number): [key: Buffer, value: Buffer][] {
+    const native = this.#native
+    if (native === undefined) {
+      throw new MillraceError('ROCKSDB_CLOSED', 'This cursor is closed. Open a new scan.', {
+        domain: 'internal',
+        reaction: 'stop',
+      })
+    }
+    const { rows } = guard('read', () => native._nextvSync(count, {}))
+    const entries: [Buffer, Buffer][] = []
+    for (let row = 0; row + 1 < rows.length; row += 2)
+      entries.push([rows[row] as Buffer, rows[row + 1] as Buffer])
+    return entries
+  }
+
+  /** The remaining entries; closes itself at the end or when the loop is left. */
+  *[Symbol.iterator](): Generator<[key: Buffer, value: Buffer]> {
+    try {
+      for (;;) {
+        const entries = this.next(256)
+        if (entries.length === 0) return
+        yield* entries
+      }
+    } finally {
+      this.close()
+    }
+  }
+
+  close(): void {
+    this.#native?._closeSync()
+    this.#native = undefined
+    this.#onClose()
+  }
+}
+
+function guard<T>(what: 'read' | 'write', action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw new MillraceError('ROCKSDB_FAILED', `RocksDB could not ${what}: ${messageOf(error)}`, {
+      domain: 'external',
+      reaction: 'stop',
+      cause: error,
+    })
+  }
+}
+
+function openError(location: string, error: unknown): MillraceError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const text = messageOf(cause)
+  const locked = /lock/i.test(text)
+  return new MillraceError(
+    locked ? 'ROCKSDB_LOCKED' : 'ROCKSDB_CORRUPT',
+    locked
+      ? `${location} is in use by another process. Stop it, or choose another directory.`
+      : `${location} cannot be opened: ${text}`,
+    { domain: 'external', reaction: locked ? 'stop' : 'wipe-restore', cause },
+  )
+}

@@ -1,0 +1,5 @@
+export * from './errors.ts'
+export * from './fetched-records.ts'
+export * from './log.ts'
+export * from './partitioner.ts'
+export * from './record-batch.ts'

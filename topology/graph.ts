@@ -1,0 +1,59 @@
+/** The finished topology: frozen plain nodes, split into subtopologies as Kafka Streams does it. */
+import type { Processor, ProcessorContext, Outputs, Stores } from './processor.ts'
+import type { StoreSpec } from './store.ts'
+
+/** A serde whose types are no longer known; the builder has checked that they fit. */
+export type ErasedSerde = StoreSpec['key']
+
+interface NodeBase {
+  readonly name: string
+  /** Names of the nodes that feed this one, in the order they were attached. */
+  readonly predecessors: readonly string[]
+  /** Names of the nodes this one feeds, in the order they were attached. */
+  readonly successors: readonly string[]
+}
+
+export interface SourceNode extends NodeBase {
+  readonly kind: 'source'
+  readonly topics: readonly string[]
+  readonly key: ErasedSerde
+  readonly value: ErasedSerde
+}
+
+export interface ProcessorNode extends NodeBase {
+  readonly kind: 'processor'
+  /** By the name under which the processor sees them. */
+  readonly stores: Stores
+  /** For each output the nodes attached to it. */
+  readonly outputs: Readonly<Record<string, readonly string[]>>
+  readonly init: (context: ProcessorContext<Stores, Outputs>) => Processor<unknown, unknown>
+}
+
+export interface SinkNode extends NodeBase {
+  readonly kind: 'sink'
+  readonly topic: string
+  readonly key: ErasedSerde
+  readonly value: ErasedSerde
+  readonly samePartition: boolean
+}
+
+export type TopologyNode = SourceNode | ProcessorNode | SinkNode
+
+/** A connected part: its tasks run apart from those of others, one for each partition of its source topics. */
+export interface Subtopology {
+  readonly id: number
+  readonly nodes: readonly TopologyNode[]
+  /** Sorted. All have the same number of partitions (co-partitioned). */
+  readonly sourceTopics: readonly string[]
+  /** Sorted by name; changelogs and positions follow this order. */
+  readonly stores: readonly StoreSpec[]
+  readonly sinks: readonly SinkNode[]
+}
+
+export interface Topology {
+  readonly subtopologies: readonly Subtopology[]
+}
+
+export function taskIdOf(subtopology: number, partition: number): string {
+  return `${subtopology}_${partition}`
+}
