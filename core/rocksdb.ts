@@ -96,8 +96,12 @@ export class RocksDatabase {
   }
 
   /** Deletes every key in [gte, lt) with one range tombstone. */
-  deleteRange(range: { readonly gte: Uint8Array; readonly lt: Uint8Array }): void {
-    guard('write', () => this.#db.clear({ ...range, keyEncoding: 'buffer' }))
+  async deleteRange(range: { readonly gte: Uint8Array; readonly lt: Uint8Array }): Promise<void> {
+    try {
+      await this.#db.clear({ ...range, keyEncoding: 'buffer' })
+    } catch (error) {
+      throw failed('write', error)
+    }
   }
 
   /** Closes live cursors, then the database. */
@@ -177,12 +181,16 @@ function guard<T>(what: 'read' | 'write', action: () => T): T {
   try {
     return action()
   } catch (error) {
-    throw new MillraceError('ROCKSDB_FAILED', `RocksDB could not ${what}: ${messageOf(error)}`, {
-      domain: 'external',
-      reaction: 'stop',
-      cause: error,
-    })
+    throw failed(what, error)
   }
+}
+
+function failed(what: 'read' | 'write', cause: unknown): MillraceError {
+  return new MillraceError('ROCKSDB_FAILED', `RocksDB could not ${what}: ${messageOf(cause)}`, {
+    domain: 'external',
+    reaction: 'stop',
+    cause,
+  })
 }
 
 function openError(location: string, error: unknown): MillraceError {
