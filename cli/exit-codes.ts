@@ -1,0 +1,10 @@
+/** What the command's exit code says; the same for every subcommand. */
+export const exitCodes = {
+  ok: 0,
+  /** It failed, or it found what it looked for violated. */
+  failed: 1,
+  /** Wrong arguments or settings. */
+  usage: 2,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]

@@ -1,0 +1,13 @@
+/** The process: everything is loaded lazily from here, with the compiled code kept between starts. */
+import { enableCompileCache } from 'node:module'
+
+enableCompileCache()
+
+// A reader that has seen enough (`millrace config | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+const { run } = await import('./program.ts')
+process.exitCode = await run(process.argv.slice(2))

@@ -1,0 +1,51 @@
+/** The command line: what there is, how it is called, what it answers. Each command loads only what it needs. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { isMillraceError } from '#core'
+import { exitCodes } from './exit-codes.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { processTerminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
+
+const examples = `
+Examples:
+  millrace config                   every setting, its value and where it came from
+
+Settings are environment variables; "millrace config" lists them and the README explains them.
+Results go to stdout, logs and errors to stderr. Exit codes: 0 ok, 1 failed, 2 wrong usage or settings.
+`
+
+/** Runs one command line (without node and script) and answers its exit code. */
+export async function run(args: readonly string[], terminal: Terminal = processTerminal): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.ok
+  const program = new Command('millrace')
+    .description('Exactly-once stream processing, and a first-come-first-served coupon service built on it.')
+    .version(version())
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .showHelpAfterError('Run "millrace --help" for the commands and examples.')
+    .addHelpText('after', examples)
+
+  program
+    .command('config')
+    .description('print every setting with its value and where it came from; secrets are hidden')
+    .option('--json', 'as one JSON object', false)
+    .action(async (options: { json: boolean }) => {
+      const { showConfig } = await import('./commands/config.ts')
+      exitCode = showConfig(terminal, options)
+    })
+
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    terminal.fail(error)
+    return isMillraceError(error) && error.domain === 'user' ? exitCodes.usage : exitCodes.failed
+  }
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
