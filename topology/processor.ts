@@ -1,5 +1,5 @@
 /** What a user writes: processors with typed stores and typed outputs. */
-import type { RecordHeaders } from '#core'
+import type { ByteWriter, RecordHeaders } from '#core'
 import type { Serde } from './serde.ts'
 import type { StoreOf, StoreSpec } from './store.ts'
 
@@ -82,12 +82,23 @@ export interface SourceSpec<K, V> {
   readonly value: Serde<V>
 }
 
+/**
+ * A serde that can write every T. `write` is a property and not a method so that TypeScript compares it strictly:
+ * a serde of `Result` must not stand where `Result | null` flows.
+ */
+export interface SinkSerde<T> {
+  readonly name: string
+  readonly nullable?: boolean
+  readonly write: (value: T, out: ByteWriter) => void
+  read(buffer: Buffer, start: number, end: number): unknown
+}
+
 export interface SinkSpec<K, V> {
   readonly name: string
   readonly from: Stream<K, V> | readonly Stream<K, V>[]
   readonly topic: string
-  readonly key: Serde<K>
-  readonly value: Serde<V>
+  readonly key: SinkSerde<NoInfer<K>>
+  readonly value: SinkSerde<NoInfer<V>>
   /** Writes to the partition number of the task instead of the key's: results then sit beside their input. */
   readonly samePartition?: boolean
 }
