@@ -1,0 +1,48 @@
+/**
+ * What is remembered beside the data, in the same write: which changelog the data comes from, and how far.
+ */
+export interface Checkpoint {
+  /** The log (cluster id) and the topic's id: offsets of another log mean nothing here. */
+  readonly clusterId: string
+  readonly topicId: string
+  /** The next changelog offset to apply (exclusive end of what is applied). */
+  readonly offset: number
+  /** Wall-clock milliseconds when it was written: an old one may have missed expired tombstones. */
+  readonly writtenAt: number
+}
+
+/** The changelog as it is now, to hold a checkpoint against. */
+export interface ChangelogFacts {
+  readonly clusterId: string
+  readonly topicId: string
+  /** First readable offset, inclusive. */
+  readonly start: number
+  /** High watermark, exclusive. */
+  readonly end: number
+  readonly deleteRetentionMs: number
+}
+
+/**
+ * Why a checkpoint cannot be continued from; undefined when it can. Then the state is wiped and restored whole:
+ * tombstones younger than the checkpoint may be gone once half of their retention has passed (the other half is
+ * for the restore itself).
+ */
+export function whyUnusable(
+  checkpoint: Checkpoint,
+  changelog: ChangelogFacts,
+  now: number,
+): string | undefined {
+  if (checkpoint.clusterId !== changelog.clusterId) return 'it belongs to another log'
+  if (checkpoint.topicId !== changelog.topicId) return 'its changelog was deleted and created again'
+  if (checkpoint.offset > changelog.end) {
+    return `it ends at changelog offset ${checkpoint.offset}, but the changelog ends at ${changelog.end}`
+  }
+  if (checkpoint.offset < changelog.start) {
+    return `it ends at changelog offset ${checkpoint.offset}, but the changelog begins at ${changelog.start}`
+  }
+  const age = now - checkpoint.writtenAt
+  if (age > changelog.deleteRetentionMs / 2) {
+    return `it is ${age} ms old, more than half of the changelog's delete.retention.ms`
+  }
+  return undefined
+}
