@@ -101,8 +101,12 @@ export type StoreOf<S> =
 /** Store names are part of topic and directory names, and never change: renaming a store abandons its state. */
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,99}$/
 
+export function isStoreName(name: string): boolean {
+  return namePattern.test(name)
+}
+
 function checkedName(name: string): string {
-  if (!namePattern.test(name)) {
+  if (!isStoreName(name)) {
     throw new MillraceError(
       'TOPOLOGY_INVALID_NAME',
       `"${name}" is not a store name. Use 1 to 100 of a-z 0-9 . _ - and begin with a letter or digit.`,

@@ -1,10 +1,11 @@
 /**
- * Splits checked drafts into subtopologies, numbered as Kafka Streams numbers them.
+ * Splits checked drafts into subtopologies, numbered as Kafka Streams numbers them: by the order in which their
+ * first nodes were added (InternalTopologyBuilder.makeNodeGroups).
  *
- * Nodes belong together when an edge, a shared store or a shared source topic connects them. Ids follow the sorted
- * names of the sources (InternalTopologyBuilder.makeNodeGroups), so they do not depend on the order of the code;
- * every group has a source, because nothing without one passes the builder's check.
+ * Nodes belong together when an edge, a shared store or a shared source topic connects them. The last is ours: Kafka
+ * Streams refuses a topic read by two sources; a group has one position in a partition, so here one task reads it.
  */
+import { compareText } from './compare-text.ts'
 import type { Draft, ProcessorDraft } from './draft.ts'
 import type { ProcessorNode, SinkNode, Subtopology, Topology, TopologyNode } from './graph.ts'
 import type { StoreSpec } from './store.ts'
@@ -22,7 +23,7 @@ export function splitIntoSubtopologies(drafts: readonly Draft[]): Topology {
 }
 
 /** Each group's drafts in the order they were added; the groups in the order of their ids. */
-function groupsOf(drafts: readonly Draft[]): Draft[][] {
+export function groupsOf(drafts: readonly Draft[]): Draft[][] {
   const parents = new Map<unknown, unknown>()
   const rootOf = (member: unknown): unknown => {
     let root = member
@@ -38,9 +39,14 @@ function groupsOf(drafts: readonly Draft[]): Draft[][] {
     if (draft.kind === 'source') for (const topic of draft.topics) unite(draft, `topic ${topic}`)
     if (draft.kind === 'processor') for (const store of Object.values(draft.stores)) unite(draft, store)
   }
-  const sources = drafts.filter((draft) => draft.kind === 'source')
-  const roots = new Set(sources.toSorted((a, b) => compareText(a.name, b.name)).map(rootOf))
-  return [...roots].map((root) => drafts.filter((draft) => rootOf(draft) === root))
+  const groups = new Map<unknown, Draft[]>()
+  for (const draft of drafts) {
+    const root = rootOf(draft)
+    const group = groups.get(root)
+    if (group === undefined) groups.set(root, [draft])
+    else group.push(draft)
+  }
+  return [...groups.values()]
 }
 
 function subtopologyOf(id: number, nodes: readonly TopologyNode[]): Subtopology {
@@ -112,9 +118,4 @@ function processorNodeOf(
 
 function unique(names: readonly string[]): readonly string[] {
   return Object.freeze([...new Set(names)])
-}
-
-/** By UTF-16 code units: the same on every machine, whatever its locale. */
-export function compareText(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0
 }
