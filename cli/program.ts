@@ -1,6 +1,6 @@
 /** The command line: what there is, how it is called, what it answers. Each command loads only what it needs. */
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { isMillraceError } from '#core'
 import { exitCodes } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
@@ -9,7 +9,10 @@ import type { Terminal } from './terminal.ts'
 
 const examples = `
 Examples:
+  millrace start                    everything in one process: log, processor, gateway, SQL copy
+  PORT=9090 millrace start          the same on another port
   millrace config                   every setting, its value and where it came from
+  millrace topology describe        what the stream processor computes, in Kafka Streams' layout
 
 Settings are environment variables; "millrace config" lists them and the README explains them.
 Results go to stdout, logs and errors to stderr. Exit codes: 0 ok, 1 failed, 2 wrong usage or settings.
@@ -27,12 +30,32 @@ export async function run(args: readonly string[], terminal: Terminal = processT
     .addHelpText('after', examples)
 
   program
+    .command('start')
+    .description('run everything in one process until Ctrl-C or SIGTERM')
+    .action(async () => {
+      const { start } = await import('./commands/start.ts')
+      exitCode = await start(terminal)
+    })
+
+  program
     .command('config')
     .description('print every setting with its value and where it came from; secrets are hidden')
     .option('--json', 'as one JSON object', false)
     .action(async (options: { json: boolean }) => {
       const { showConfig } = await import('./commands/config.ts')
       exitCode = showConfig(terminal, options)
+    })
+
+  program
+    .command('topology')
+    .description('look at what the stream processor computes')
+    .command('describe')
+    .description('print the topology: sources, processors with their stores, sinks')
+    .addOption(new Option('--app <name>', 'which application').choices(['coupon']).default('coupon'))
+    .addOption(new Option('--format <format>', 'the layout').choices(['text', 'json']).default('text'))
+    .action(async (options: { format: 'text' | 'json' }) => {
+      const { describeTopology } = await import('./commands/topology-describe.ts')
+      exitCode = describeTopology(terminal, options)
     })
 
   try {

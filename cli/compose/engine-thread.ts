@@ -1,0 +1,51 @@
+/**
+ * The engine's worker: the embedded log and the stream processor share it, since the log's writes block their
+ * thread. Opens log, then processor; closes in the opposite order.
+ */
+import { workerData } from 'node:worker_threads'
+import { serve, systemClock } from '#core'
+import { couponTopology } from '#domain/coupon'
+import { EmbeddedBroker, openEmbeddedLog, serveEmbeddedBroker } from '#log/embedded'
+import { startStreams } from '#processor'
+import type { Streams } from '#processor'
+import { createLogger } from './logger.ts'
+import { createMetrics } from './metrics.ts'
+import type { EngineThreadData, ThreadControl } from './thread-control.ts'
+import { topicNames, topicSpecs } from './topics.ts'
+
+const { settings, readableLogs, control, logs } = workerData as EngineThreadData
+const logger = createLogger({ level: settings.logLevel, thread: 'engine', readable: readableLogs })
+const { metrics, snapshot } = createMetrics({ processMetrics: false })
+const clock = systemClock
+const failure = Promise.withResolvers<void>()
+const closers: (() => Promise<void>)[] = []
+
+async function start(): Promise<void> {
+  const broker = await EmbeddedBroker.open({ dir: settings.logUrl.directory, clock, logger })
+  closers.unshift(() => broker.close())
+  const log = await openEmbeddedLog(broker)
+  closers.unshift(() => log.close())
+  await log.admin.ensureTopics(topicSpecs(settings))
+  for (const port of logs) serveEmbeddedBroker(broker, port)
+  const { idempotencyRetentionMs } = settings
+  const topology = couponTopology({ topics: topicNames(settings), idempotencyRetentionMs })
+  const { appId, stateDirectory: stateDir } = settings
+  const streams: Streams = await startStreams({ topology, log, appId, stateDir, clock, logger, metrics })
+  closers.unshift(() => streams.stop())
+  void streams.failed.then((error) => failure.reject(error))
+  await streams.ready
+}
+
+let stopping: Promise<void> | undefined
+
+const served: ThreadControl = {
+  start,
+  failure: () => failure.promise,
+  metrics: snapshot,
+  stop: () =>
+    (stopping ??= (async () => {
+      for (const close of closers) await close()
+      for (const port of logs) port.close()
+    })()),
+}
+serve(control, served)

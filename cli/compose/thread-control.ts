@@ -1,0 +1,33 @@
+/** How the main thread directs a worker: an interface served over core's rpc on a port of its own. */
+import type { MessagePort } from 'node:worker_threads'
+import type { Settings } from '../settings.ts'
+import type { MetricsSnapshot } from './metrics.ts'
+
+export interface ThreadControl {
+  /** Opens what the thread owns, in order. Resolves once it works. */
+  start(): Promise<void>
+  /** Pending as long as all is well; rejects with what stopped the thread's work. */
+  failure(): Promise<void>
+  metrics(): Promise<MetricsSnapshot>
+  /** Closes in order, databases last; the thread may end afterwards, and must not before. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface ThreadData {
+  readonly settings: Settings
+  /** Log lines for humans (a terminal) instead of JSON. */
+  readonly readableLogs: boolean
+  readonly control: MessagePort
+}
+
+export interface EngineThreadData extends ThreadData {
+  /** The log is served on each. */
+  readonly logs: readonly MessagePort[]
+}
+
+export interface SinkThreadData extends ThreadData {
+  /** Where the log is served. */
+  readonly log: MessagePort
+  /** The gateway's reads of the SQL database are served here. */
+  readonly reads: MessagePort
+}

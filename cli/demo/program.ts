@@ -1,0 +1,89 @@
+/** The real program as a child process. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { MillraceError } from '#core'
+import type { Clock } from '#core'
+
+export interface Program {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+const startTimeoutMs = 30_000
+
+/** Starts everything below `directory` on a free port; resolves once it is ready. */
+export async function startProgram(directory: string, clock: Clock): Promise<Program> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../main.ts', import.meta.url)), 'start'], {
+    env: {
+      PATH: process.env['PATH'],
+      TMPDIR: process.env['TMPDIR'],
+      PORT: '0',
+      LOG_URL: `embedded:${join(directory, 'log')}`,
+      DATABASE_URL: `pglite:${join(directory, 'postgres')}`,
+      STATE_DIR: join(directory, 'state'),
+      VIEW_DIR: join(directory, 'view'),
+      LOG_LEVEL: 'warn',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  // A demo that is interrupted or fails leaves no process behind.
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  const exited = once(child, 'exit')
+  try {
+    const url = await announcedUrl(child.stdout)
+    if (url === undefined) throw startFailed('it ended before it listened')
+    const deadline = clock.now() + startTimeoutMs
+    while (!(await isReady(url))) {
+      if (child.exitCode !== null || clock.now() > deadline) throw startFailed('it did not become ready')
+      await clock.sleep(50)
+    }
+    return {
+      url,
+      stop: async () => {
+        child.kill('SIGTERM')
+        await exited
+        process.off('exit', kill)
+      },
+    }
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+}
+
+async function announcedUrl(output: NodeJS.ReadableStream): Promise<string | undefined> {
+  for await (const line of createInterface({ input: output })) {
+    const match = /https?:\/\/\S+/.exec(line)
+    if (match !== null) {
+      output.resume()
+      return match[0]
+    }
+  }
+  return undefined
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${url}/readyz`)
+    await answer.body?.cancel()
+    return answer.ok
+  } catch {
+    return false
+  }
+}
+
+function startFailed(why: string): MillraceError {
+  return new MillraceError(
+    'CLI_DEMO_START_FAILED',
+    `Millrace did not start: ${why}. The lines above say why.`,
+    {
+      domain: 'external',
+      reaction: 'stop',
+      retrySafe: true,
+    },
+  )
+}
