@@ -1,6 +1,7 @@
 /**
  * What followers of `coupon-result` need of every record, read from the bytes: a gateway follows all results but
- * answers few of them, so it must not parse them. A record that is not in our writer's layout is parsed instead.
+ * answers few of them, so it must not parse them. A record that does not begin (for `peekCounts`: end) as our writer's
+ * do is parsed instead; one that does is taken as ours throughout.
  */
 import type { CommandName, CouponResult, Outcome } from './messages.ts'
 
