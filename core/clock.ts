@@ -4,10 +4,13 @@ export interface Clock {
   now(): number
   /** Resolves after `ms` milliseconds, or at once (without error) when `signal` aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Resolves after pending I/O has had its turn. */
+  yield(): Promise<void>
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  yield: () => new Promise((resolve) => setImmediate(resolve)),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve()

@@ -29,6 +29,8 @@ export interface ScanRange {
   readonly reverse?: boolean
   /** At most so many entries. */
   readonly limit?: number
+  /** One `next` of the cursor stops after so many bytes, with at least one entry. */
+  readonly highWaterMarkBytes?: number
 }
 
 const readOptions = { valueEncoding: 'buffer' } as const

@@ -23,11 +23,10 @@ export interface TaskStateOptions {
   readonly setMemoryBytesMax?: number
 }
 
-/** The changelog batches of one store in one transaction, and how far they reach. */
-export interface CommittedChangelog {
+/** The changelog batches of one store in one transaction. */
+export interface StoreChanges {
   readonly store: string
   readonly builders: readonly RecordBatchBuilder[]
-  readonly checkpoint: Checkpoint
 }
 
 interface OpenStore {
@@ -121,12 +120,13 @@ export class TaskState {
   }
 
   /**
-   * Turns the writes of one store into changelog records.
-   * @param nextBuilder answers the batch to write each record into, in turn
+   * Turns the writes of the top layer into changelog records and puts a new layer above it. Every store is sealed,
+   * dirty or not, so that layers and transactions stay in step.
+   * @param nextBuilder answers the batch to write each record of a store into, in turn
    * @param timestamp of the records, milliseconds since the epoch
    */
-  seal(store: string, nextBuilder: () => RecordBatchBuilder, timestamp: number): void {
-    this.#open(store).layered.seal(nextBuilder, timestamp)
+  seal(nextBuilder: (store: string) => RecordBatchBuilder, timestamp: number): void {
+    for (const [name, { layered: store }] of this.#stores) store.seal(() => nextBuilder(name), timestamp)
   }
 
   /** Appends the hidden record that carries the task's position through the changelog. */
@@ -139,16 +139,19 @@ export class TaskState {
     builder.end()
   }
 
-  /** The oldest sealed transaction is committed: its changelog records become the state, its layer goes away. */
-  settle(changelogs: readonly CommittedChangelog[]): void {
+  /**
+   * The oldest sealed transaction is committed: its changelog records become the state, its layer goes away.
+   * @param checkpointOf the checkpoint that a store's changes reach
+   */
+  settle<C extends StoreChanges>(changes: readonly C[], checkpointOf: (change: C) => Checkpoint): void {
     for (const backend of this.#backends) {
-      const own = changelogs.filter(({ store }) => this.#open(store).backend === backend)
+      const own = changes.filter(({ store }) => this.#open(store).backend === backend)
       if (own.length === 0) continue
       backend.write((batch) => {
-        for (const { store, builders, checkpoint } of own) {
-          const cursor = new RecordCursor(builders.map((builder) => builder.finish()))
-          this.#apply(cursor, this.#open(store).id, batch)
-          putCheckpoint(batch, store, checkpoint)
+        for (const change of own) {
+          const cursor = new RecordCursor(change.builders.map((builder) => builder.finish()))
+          this.#apply(cursor, this.#open(change.store).id, batch)
+          putCheckpoint(batch, change.store, checkpointOf(change))
         }
       })
     }

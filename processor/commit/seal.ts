@@ -1,0 +1,91 @@
+/**
+ * Turns what was computed into one transaction: outputs, the changelog of every touched store, each task's position,
+ * and the input offsets that fence it.
+ */
+import type { GroupMetadata, PartitionOffset, RecordBatchBuilder, TransactionRequest } from '#log'
+import type { Checkpoint, TaskPosition } from '#state'
+import type { Task } from '../task.ts'
+import type { TransactionOutputs } from '../transaction-outputs.ts'
+
+/** The changelog topic of a store, and which one it is. */
+export interface ChangelogIdentity {
+  readonly topic: string
+  readonly clusterId: string
+  readonly topicId: string
+}
+
+export interface SealOptions {
+  readonly outputs: TransactionOutputs
+  /** Every task that consumed something, each once. */
+  readonly tasks: readonly Task[]
+  readonly group: GroupMetadata
+  readonly changelog: (store: string) => ChangelogIdentity
+  /** Wall-clock milliseconds: the changelog records' timestamp. */
+  readonly now: number
+  /** Kept beside each committed offset; tells a successor whose open transaction it waits for. */
+  readonly offsetMetadata: (streamTime: number) => string
+}
+
+export interface SealedChangelog {
+  readonly store: string
+  readonly builders: RecordBatchBuilder[]
+  readonly identity: ChangelogIdentity
+}
+
+export interface SealedTask {
+  readonly task: Task
+  readonly position: TaskPosition
+  readonly changelogs: readonly SealedChangelog[]
+}
+
+export interface SealedTransaction {
+  readonly request: TransactionRequest
+  readonly outputs: TransactionOutputs
+  readonly tasks: readonly SealedTask[]
+  readonly now: number
+}
+
+export function seal(options: SealOptions): SealedTransaction {
+  const tasks = options.tasks.map((task) => sealTask(task, options))
+  const offsets: (PartitionOffset & { metadata: string })[] = []
+  for (const { position } of tasks) {
+    const metadata = options.offsetMetadata(position.streamTime)
+    for (const input of position.inputs) offsets.push({ ...input, metadata })
+  }
+  options.outputs.release()
+  const request = { appends: options.outputs.appends(), group: options.group, offsets }
+  return { request, outputs: options.outputs, tasks, now: options.now }
+}
+
+function sealTask(task: Task, options: SealOptions): SealedTask {
+  const { outputs, now } = options
+  const position = task.position()
+  const { state } = task
+  const { positionStore } = state
+  if (positionStore === undefined) return { task, position, changelogs: [] }
+  const stores = new Set([positionStore, ...state.dirtyStores()])
+  const changelogs = [...stores].map((store): SealedChangelog => {
+    const identity = options.changelog(store)
+    const target = outputs.target(identity.topic, task.partition)
+    if (store === positionStore) state.sealPosition(position, target.open(), now)
+    return { store, builders: target.builders, identity }
+  })
+  state.seal((store) => outputs.target(options.changelog(store).topic, task.partition).open(), now)
+  return { task, position, changelogs }
+}
+
+/** For each changelog the checkpoint that its committed end offset makes. */
+export function checkpointsOf(
+  sealed: SealedTransaction,
+  endOffsets: readonly number[],
+): (changelog: SealedChangelog) => Checkpoint {
+  const ends = new Map<RecordBatchBuilder, number>()
+  for (const [index, { records }] of sealed.request.appends.entries())
+    ends.set(records, endOffsets[index] ?? 0)
+  return ({ builders, identity }) => ({
+    clusterId: identity.clusterId,
+    topicId: identity.topicId,
+    offset: ends.get(builders.at(-1) as RecordBatchBuilder) ?? 0,
+    writtenAt: sealed.now,
+  })
+}

@@ -1,0 +1,6 @@
+export * from './assignment/assignor.ts'
+export { deadLetterTopic } from './dead-letter.ts'
+export type { TransactionLimits } from './stream-thread.ts'
+export * from './streams.ts'
+export type { PoisonHandler } from './task.ts'
+export type { TaskStatus, ThreadStatus } from './task-states.ts'

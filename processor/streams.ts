@@ -1,0 +1,107 @@
+/**
+ * The engine's front door: runs a topology against a log until it is stopped.
+ */
+import { noMetrics } from '#core'
+import type { Clock, Logger, Metrics } from '#core'
+import type { Log } from '#log'
+import type { Topology } from '#topology'
+import { claimStateDirectory } from './process-id.ts'
+import type { ProcessIdentity } from './process-id.ts'
+import { StreamThread } from './stream-thread.ts'
+import type { TransactionLimits } from './stream-thread.ts'
+import type { PoisonHandler } from './task.ts'
+import type { TaskStatus, ThreadStatus } from './task-states.ts'
+import { prepareTopics } from './topics.ts'
+
+export interface StreamsOptions {
+  readonly topology: Topology
+  readonly log: Log
+  /** Names the group, the changelogs, the transactional ids and the state directory. Never change it. */
+  readonly appId: string
+  /** Holds `<appId>/…`; one process at a time. */
+  readonly stateDir: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics?: Metrics
+  /** Of topics this creates. Default 1. */
+  readonly replicationFactor?: number
+  readonly limits?: Partial<TransactionLimits>
+  /** Default `dlq`. */
+  readonly onPoison?: PoisonHandler
+  /** Bytes of one input partition, fetched and not processed. Default 4 MiB. */
+  readonly partitionBufferBytesMax?: number
+}
+
+export interface StreamsState {
+  readonly thread: ThreadStatus
+  /** True once every assigned task is restored. */
+  readonly ready: boolean
+  readonly tasks: readonly { readonly taskId: string; readonly status: TaskStatus; readonly lag: number }[]
+}
+
+export interface Streams {
+  state(): StreamsState
+  /** Resolves with the error that ended processing; never, as long as it runs or was stopped in order. */
+  readonly failed: Promise<Error>
+  /** Commits, leaves the group, closes the state. Idempotent. */
+  stop(): Promise<void>
+}
+
+const defaultLimits: TransactionLimits = { recordsMax: 5_000, bytesMax: 8 << 20, sliceMsMax: 20 }
+
+/**
+ * Starts processing. Resolves once the group is joined; restoring goes on in the background (see `state().ready`).
+ * Errors: PROCESSOR_STATE_IN_USE, PROCESSOR_TOPICS, and those of the log.
+ */
+export async function startStreams(options: StreamsOptions): Promise<Streams> {
+  const { appId, stateDir, log, topology } = options
+  const identity = await claimStateDirectory(stateDir, appId)
+  try {
+    const topics = await prepareTopics({
+      log,
+      topology,
+      appId,
+      replicationFactor: options.replicationFactor ?? 1,
+    })
+    const thread = new StreamThread({
+      topology,
+      topics,
+      log,
+      appId,
+      stateDir,
+      idPrefix: `${appId}-${identity.processId}-0`,
+      clock: options.clock,
+      logger: options.logger,
+      metrics: options.metrics ?? noMetrics,
+      limits: { ...defaultLimits, ...options.limits },
+      onPoison: options.onPoison ?? 'dlq',
+      partitionBufferBytesMax: options.partitionBufferBytesMax ?? 4 << 20,
+    })
+    return await runThread(thread, identity)
+  } catch (error) {
+    await identity.release()
+    throw error
+  }
+}
+
+async function runThread(thread: StreamThread, identity: ProcessIdentity): Promise<Streams> {
+  try {
+    await thread.start()
+  } catch (error) {
+    await thread.stop()
+    throw error
+  }
+  const failed = new Promise<Error>((resolve) => {
+    thread.run().catch((error: unknown) => resolve(error instanceof Error ? error : new Error(String(error))))
+  })
+  const stop = async (): Promise<void> => {
+    await thread.stop()
+    await identity.release()
+  }
+  let stopping: Promise<void> | undefined
+  return {
+    failed,
+    state: () => ({ thread: thread.status, ready: thread.ready, tasks: thread.tasks() }),
+    stop: () => (stopping ??= stop()),
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Making a task ours: from "assigned" to "may process" (design: takeover order).
+ *
+ * The transactional ids have been taken over before. Then: committed offsets, waiting until they are stable → the
+ * changelogs' high watermarks → restore up to them → decide where the input goes on.
+ */
+import type { Clock, Logger } from '#core'
+import { isMillraceError } from '#core'
+import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#log'
+import { TaskState, restoreStores, wipeTaskDirectory, whyUnusable } from '#state'
+import type { ChangelogFacts, RestoreProgress, StoreChangelog, TaskPosition } from '#state'
+import type { ChangelogIdentity } from './commit/seal.ts'
+import { processorError } from './errors.ts'
+import type { Task } from './task.ts'
+
+export interface TakeoverOptions {
+  readonly log: Log
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly group: string
+  readonly directory: string
+  readonly task: Task
+  readonly changelog: (store: string) => ChangelogIdentity
+  readonly deleteRetentionMs: (topic: string) => number
+  readonly signal: AbortSignal
+  readonly onProgress?: (progress: RestoreProgress) => void
+}
+
+/** Restores the task and sets it to its committed position. Errors: PROCESSOR_POSITION_LOST, and the log's. */
+export async function takeOver(options: TakeoverOptions): Promise<void> {
+  const { log, task, group } = options
+  const inputs: TopicPartition[] = task.inputs.map(({ topic, partition }) => ({ topic, partition }))
+  const committed = await log.admin.committedOffsets(group, inputs, { requireStable: true })
+  const changelogs = await changelogsOf(options)
+  task.state.discard()
+  const restored = await restoreStores({ ...options, state: task.state, changelogs })
+  if (restored > 0) options.logger.info({ task: task.taskId, records: restored }, 'task restored')
+  const edges = await log.admin.offsets(inputs)
+  task.startFrom(startPosition(task, committed, edges, changelogs))
+}
+
+/** Opens the task's state, and wipes it first when it cannot be continued from. */
+async function changelogsOf(options: TakeoverOptions): Promise<StoreChangelog[]> {
+  const { task, logger, directory } = options
+  const changelogs = await describeChangelogs(options)
+  if (!task.hasState) task.attach(await openState(options))
+  const unusable = changelogs
+    .map(({ store, facts }) => {
+      const checkpoint = task.state.checkpoint(store)
+      return checkpoint && whyUnusable(checkpoint, facts, options.clock.now())
+    })
+    .find((why) => why !== undefined)
+  if (unusable === undefined) return changelogs
+  logger.warn(
+    { task: task.taskId, directory, why: unusable },
+    'local state wiped, restoring it from the changelog',
+  )
+  await task.close()
+  await wipeTaskDirectory(directory)
+  task.attach(await openState(options))
+  return changelogs
+}
+
+async function openState(options: TakeoverOptions): Promise<TaskState> {
+  const { task, directory, logger } = options
+  const open = (): Promise<TaskState> => TaskState.open({ directory, stores: task.subtopology.stores })
+  try {
+    return await open()
+  } catch (error) {
+    if (!isMillraceError(error) || error.reaction !== 'wipe-restore') throw error
+    logger.warn({ task: task.taskId, directory, error }, 'local state wiped, restoring it from the changelog')
+    await wipeTaskDirectory(directory)
+    return open()
+  }
+}
+
+async function describeChangelogs(options: TakeoverOptions): Promise<StoreChangelog[]> {
+  const { task, log } = options
+  const identities = task.subtopology.stores.map(({ name }) => ({ store: name, ...options.changelog(name) }))
+  const offsets = await log.admin.offsets(
+    identities.map(({ topic }) => ({ topic, partition: task.partition })),
+  )
+  return identities.map(({ store, topic, clusterId, topicId }) => {
+    const { start, highWatermark } = offsets.find((entry) => entry.topic === topic) as PartitionOffsets
+    const facts: ChangelogFacts = {
+      clusterId,
+      topicId,
+      start,
+      end: highWatermark,
+      deleteRetentionMs: options.deleteRetentionMs(topic),
+    }
+    return { store, topic, partition: task.partition, facts }
+  })
+}
+
+/**
+ * Where the input goes on. The position in the changelog wins where the committed offset is missing or lower (those
+ * of an empty group expire, state does not). From the beginning only when there is no trace of earlier work.
+ */
+function startPosition(
+  task: Task,
+  committed: readonly CommittedOffset[],
+  edges: readonly PartitionOffsets[],
+  changelogs: readonly StoreChangelog[],
+): TaskPosition {
+  const kept = task.state.position()
+  const untouched = changelogs.every(({ facts }) => facts.end === facts.start)
+  const inputs = task.inputs.map(({ topic, partition }) => {
+    const same = (entry: TopicPartition): boolean => entry.topic === topic && entry.partition === partition
+    const offsets = [committed.find(same)?.offset, kept?.inputs.find(same)?.offset]
+    const known = offsets.filter((offset) => offset !== undefined)
+    const edge = edges.find(same) as PartitionOffsets
+    if (known.length === 0 && !untouched) {
+      throw positionLost(task, `there is state, but no position for ${topic}-${partition}`)
+    }
+    const offset = known.length === 0 ? edge.start : Math.max(...known)
+    if (offset < edge.start || offset > edge.highWatermark) {
+      throw positionLost(
+        task,
+        `${topic}-${partition} goes on at offset ${offset}, but the log holds ${edge.start} to ${edge.highWatermark}`,
+      )
+    }
+    return { topic, partition, offset }
+  })
+  return { inputs, streamTime: kept?.streamTime ?? streamTimeOf(committed) }
+}
+
+function positionLost(task: Task, why: string): Error {
+  return processorError(
+    'PROCESSOR_POSITION_LOST',
+    `Task ${task.taskId} cannot tell where to go on: ${why}. ` +
+      'Restore the topic or the group offsets, or reset the application; nothing was skipped or repeated.',
+    { context: { task: task.taskId, why } },
+  )
+}
+
+/** What is written beside committed offsets: whose transaction it was, and the stream time for tasks without stores. */
+export function offsetMetadata(idPrefix: string, transactors: number, streamTime: number): string {
+  return `${idPrefix};${transactors};${streamTime}`
+}
+
+function streamTimeOf(committed: readonly CommittedOffset[]): number {
+  const times = committed.map(({ metadata }) => Number(metadata.split(';')[2] ?? -1))
+  return Math.max(-1, ...times.filter((time) => Number.isSafeInteger(time)))
+}

@@ -1,0 +1,156 @@
+/**
+ * Everything one transaction appends: for each topic partition the batches being filled.
+ *
+ * A record is a savepoint: `release` keeps what it wrote, `rollback` takes it out of every batch it touched. A batch
+ * is closed at half of what its topic takes, so a record of up to half that size always fits into an open one.
+ */
+import { RecordBatchBuilder } from '#log'
+import type { BatchMark, TransactionAppend } from '#log'
+import { processorError } from './errors.ts'
+
+/** Keeps the memory of batches whose transaction is over. */
+export class BuilderPool {
+  readonly #free: RecordBatchBuilder[] = []
+  readonly #max: number
+
+  constructor(max = 256) {
+    this.#max = max
+  }
+
+  take(): RecordBatchBuilder {
+    return this.#free.pop() ?? new RecordBatchBuilder(16 << 10)
+  }
+
+  give(builder: RecordBatchBuilder): void {
+    if (this.#free.length >= this.#max) return
+    builder.reset()
+    this.#free.push(builder)
+  }
+}
+
+/** The batches for one topic partition. */
+export class OutputTarget {
+  readonly topic: string
+  readonly partition: number
+  readonly builders: RecordBatchBuilder[] = []
+  readonly #maxBatchBytes: number
+  readonly #pool: BuilderPool
+  /** Where the record in process began to write here; undefined when it has not. */
+  #savepoint: { readonly batches: number; readonly mark: BatchMark | undefined } | undefined
+
+  constructor(topic: string, partition: number, maxBatchBytes: number, pool: BuilderPool) {
+    this.topic = topic
+    this.partition = partition
+    this.#maxBatchBytes = maxBatchBytes
+    this.#pool = pool
+  }
+
+  get byteLength(): number {
+    return this.builders.reduce((sum, builder) => sum + builder.byteLength, 0)
+  }
+
+  /** The batch for the next record. */
+  open(): RecordBatchBuilder {
+    const last = this.builders.at(-1)
+    if (last !== undefined && last.byteLength < this.#maxBatchBytes / 2) return last
+    const builder = this.#pool.take()
+    this.builders.push(builder)
+    return builder
+  }
+
+  /** To be called after each record. Errors: PROCESSOR_OUTPUT_TOO_LARGE. */
+  check(builder: RecordBatchBuilder): void {
+    if (builder.byteLength <= this.#maxBatchBytes) return
+    throw processorError(
+      'PROCESSOR_OUTPUT_TOO_LARGE',
+      `A record for ${this.topic} takes more than the topic's max.message.bytes (${this.#maxBatchBytes}). ` +
+        'Make it smaller, or raise the limit of the topic.',
+      { context: { topic: this.topic, partition: this.partition, maxBytes: this.#maxBatchBytes } },
+    )
+  }
+
+  /** Notes the state before the record in process; true the first time since `release` or `rollback`. */
+  save(): boolean {
+    if (this.#savepoint !== undefined) return false
+    this.#savepoint = { batches: this.builders.length, mark: this.builders.at(-1)?.mark() }
+    return true
+  }
+
+  release(): void {
+    this.#savepoint = undefined
+  }
+
+  rollback(): void {
+    const saved = this.#savepoint
+    if (saved === undefined) return
+    for (const builder of this.builders.splice(saved.batches)) this.#pool.give(builder)
+    if (saved.mark !== undefined) this.builders.at(-1)?.rollback(saved.mark)
+    this.#savepoint = undefined
+  }
+}
+
+export class TransactionOutputs {
+  readonly #targets = new Map<string, OutputTarget[]>()
+  readonly #pool: BuilderPool
+  readonly #maxBatchBytes: (topic: string) => number
+  /** Targets the record in process wrote to. */
+  readonly #touched: OutputTarget[] = []
+
+  /** @param maxBatchBytes max.message.bytes of a topic */
+  constructor(pool: BuilderPool, maxBatchBytes: (topic: string) => number) {
+    this.#pool = pool
+    this.#maxBatchBytes = maxBatchBytes
+  }
+
+  /** The target of a topic partition, with a savepoint for the record in process. */
+  target(topic: string, partition: number): OutputTarget {
+    let partitions = this.#targets.get(topic)
+    if (partitions === undefined) {
+      partitions = []
+      this.#targets.set(topic, partitions)
+    }
+    let target = partitions[partition]
+    if (target === undefined) {
+      target = new OutputTarget(topic, partition, this.#maxBatchBytes(topic), this.#pool)
+      partitions[partition] = target
+    }
+    if (target.save()) this.#touched.push(target)
+    return target
+  }
+
+  release(): void {
+    for (const target of this.#touched) target.release()
+    this.#touched.length = 0
+  }
+
+  rollback(): void {
+    for (const target of this.#touched) target.rollback()
+    this.#touched.length = 0
+  }
+
+  get byteLength(): number {
+    let bytes = 0
+    for (const target of this.#all()) bytes += target.byteLength
+    return bytes
+  }
+
+  /** The appends of the transaction, batches of one partition in order; empty batches left out. */
+  appends(): TransactionAppend[] {
+    const appends: TransactionAppend[] = []
+    for (const { topic, partition, builders } of this.#all()) {
+      for (const records of builders) if (records.count > 0) appends.push({ topic, partition, records })
+    }
+    return appends
+  }
+
+  /** Gives the memory back. Only once the outcome is known and applied. */
+  recycle(): void {
+    for (const target of this.#all()) for (const builder of target.builders) this.#pool.give(builder)
+    this.#targets.clear()
+  }
+
+  *#all(): Generator<OutputTarget> {
+    // Partitions are sparse: a topic's array has holes where nothing was written.
+    for (const partitions of this.#targets.values()) for (const target of partitions) if (target) yield target
+  }
+}
