@@ -128,29 +128,24 @@ function nonceAt(buffer: Buffer, start: number, stop: number): number {
   return at
 }
 
-/** Reads backwards; a structural `,"version":` cannot stand inside a JSON string, whose quotes are escaped. */
+/**
+ * Reads backwards; a structural `,"version":` cannot stand inside a JSON string, whose quotes are escaped. A tail
+ * without counts is parsed: it is rare, and they might stand elsewhere.
+ */
 function scanTail(buffer: Buffer, start: number, stop: number, into: ResultCounts): boolean {
   if (!endsWith(buffer, start, stop, end)) return false
-  let numberEnd = stop - end.length
-  let digitsAt = digitsStart(buffer, start, numberEnd)
-  let remaining: number | undefined
-  let version: number | undefined
-  if (endsWith(buffer, start, digitsAt, versionMember)) {
-    version = safeNumber(buffer, digitsAt, numberEnd)
-    numberEnd = digitsAt - versionMember.length
-    digitsAt = digitsStart(buffer, start, numberEnd)
-    if (!endsWith(buffer, start, digitsAt, remainingMember)) return false
-    remaining = safeNumber(buffer, digitsAt, numberEnd)
-    numberEnd = digitsAt - remainingMember.length
-    digitsAt = digitsStart(buffer, start, numberEnd)
-    if (version === undefined || remaining === undefined) return false
-  }
-  if (!endsWith(buffer, start, digitsAt, decidedAtMember)) return false
-  const decidedAt = safeNumber(buffer, digitsAt, numberEnd)
-  if (decidedAt === undefined) return false
-  into.decidedAt = decidedAt
-  into.remaining = remaining
-  into.version = version
+  const versionEnd = stop - end.length
+  const versionAt = numberAfter(buffer, start, versionEnd, versionMember)
+  if (versionAt < 0) return false
+  const remainingEnd = versionAt - versionMember.length
+  const remainingAt = numberAfter(buffer, start, remainingEnd, remainingMember)
+  if (remainingAt < 0) return false
+  const decidedEnd = remainingAt - remainingMember.length
+  const decidedAt = numberAfter(buffer, start, decidedEnd, decidedAtMember)
+  if (decidedAt < 0) return false
+  into.decidedAt = numberAt(buffer, decidedAt, decidedEnd)
+  into.remaining = numberAt(buffer, remainingAt, remainingEnd)
+  into.version = numberAt(buffer, versionAt, versionEnd)
   return true
 }
 
@@ -203,20 +198,16 @@ function digitsEnd(buffer: Buffer, at: number, stop: number): number {
   return isSafeLength(buffer, at, index) ? index : -1
 }
 
-/** The start of the digits that end at `stop`. */
-function digitsStart(buffer: Buffer, start: number, stop: number): number {
-  let index = stop
-  while (index > start && isDigit(buffer[index - 1] as number)) index--
-  return index
+/** The start of the number that ends at `stop`; -1 when it is none of ours, or `member` is not before it. */
+function numberAfter(buffer: Buffer, start: number, stop: number, member: Buffer): number {
+  let at = stop
+  while (at > start && isDigit(buffer[at - 1] as number)) at--
+  return isSafeLength(buffer, at, stop) && endsWith(buffer, start, at, member) ? at : -1
 }
 
 function isSafeLength(buffer: Buffer, at: number, stop: number): boolean {
   const digits = stop - at
   return digits >= 1 && digits <= digitsMax && (digits === 1 || buffer[at] !== 0x30)
-}
-
-function safeNumber(buffer: Buffer, at: number, stop: number): number | undefined {
-  return isSafeLength(buffer, at, stop) ? numberAt(buffer, at, stop) : undefined
 }
 
 function numberAt(buffer: Buffer, at: number, stop: number): number {
