@@ -5,6 +5,7 @@ import type { Reaction } from '#core'
 const codes = {
   LOG_TOPIC_MISMATCH: { reaction: 'stop', retrySafe: true },
   LOG_UNKNOWN_TOPIC: { reaction: 'stop', retrySafe: true },
+  LOG_INVALID_REQUEST: { reaction: 'stop', retrySafe: true },
   LOG_UNSTABLE_OFFSETS: { reaction: 'retry', retrySafe: true },
   LOG_APPEND_FAILED: { reaction: 'retry', retrySafe: true },
   LOG_APPEND_UNKNOWN: { reaction: 'stop', retrySafe: false },

@@ -1,0 +1,148 @@
+import type { MessagePort } from 'node:worker_threads'
+import { silentLogger } from '#core'
+import type { Clock, Logger } from '#core'
+import { logError } from '#log'
+import type {
+  Appender,
+  AppenderOptions,
+  JoinOptions,
+  Log,
+  LogAdmin,
+  Membership,
+  Reader,
+  ReaderOptions,
+  Transactor,
+  TransactorOptions,
+} from '#log'
+import { EmbeddedAppender } from './appender.ts'
+import type { BrokerApi } from './broker-api.ts'
+import { EmbeddedBroker } from './broker.ts'
+import { EmbeddedMembership } from './membership.ts'
+import { connectBroker } from './port.ts'
+import { EmbeddedReader } from './reader.ts'
+import { TopicDirectory } from './topic-directory.ts'
+import { EmbeddedTransactor } from './transactor.ts'
+
+export interface EmbeddedLogOptions {
+  readonly clock: Clock
+  readonly logger?: Logger
+}
+
+/**
+ * A client of the embedded log: of the broker itself in its own thread, or of a port that `serveEmbeddedBroker`
+ * serves. Closing the log closes the port, and never the broker.
+ */
+export async function openEmbeddedLog(
+  broker: EmbeddedBroker | MessagePort,
+  options: EmbeddedLogOptions,
+): Promise<Log> {
+  const session = broker instanceof EmbeddedBroker ? broker.session() : connectBroker(broker)
+  return new EmbeddedLog(session, await session.clusterId(), options)
+}
+
+class EmbeddedLog implements Log {
+  readonly clusterId: string
+  readonly admin: LogAdmin
+  readonly #broker: BrokerApi
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #topics: TopicDirectory
+  readonly #memberships = new Set<EmbeddedMembership>()
+  readonly #others = new Set<EmbeddedAppender | EmbeddedReader | EmbeddedTransactor>()
+  #readers = 0
+  #closing: Promise<void> | undefined
+
+  constructor(broker: BrokerApi, clusterId: string, options: EmbeddedLogOptions) {
+    this.clusterId = clusterId
+    this.#broker = broker
+    this.#clock = options.clock
+    this.#logger = options.logger ?? silentLogger
+    this.#topics = new TopicDirectory(broker)
+    this.admin = adminOf(broker)
+  }
+
+  appender(options: AppenderOptions = {}): Appender {
+    this.#assertOpen()
+    const appender = new EmbeddedAppender({
+      broker: this.#broker,
+      topics: this.#topics,
+      clock: this.#clock,
+      appender: options,
+      onClosed: (closed) => this.#others.delete(closed),
+    })
+    this.#others.add(appender)
+    return appender
+  }
+
+  reader(options: ReaderOptions = {}): Reader {
+    this.#assertOpen()
+    const reader = new EmbeddedReader({
+      broker: this.#broker,
+      clock: this.#clock,
+      fetcher: this.#readers++,
+      reader: options,
+      onClosed: (closed) => this.#others.delete(closed),
+    })
+    this.#others.add(reader)
+    return reader
+  }
+
+  async transactor(transactionalId: string, options: TransactorOptions = {}): Promise<Transactor> {
+    this.#assertOpen()
+    const epoch = await this.#broker.beginTransactor(transactionalId, options.transactionTimeoutMs ?? 10_000)
+    const transactor = new EmbeddedTransactor({
+      transactionalId,
+      broker: this.#broker,
+      topics: this.#topics,
+      epoch,
+      onClosed: (closed) => this.#others.delete(closed),
+    })
+    this.#others.add(transactor)
+    return transactor
+  }
+
+  async join(options: JoinOptions): Promise<Membership> {
+    this.#assertOpen()
+    const { group, topics, instanceId } = options
+    const { memberId } = await this.#broker.joinGroup({ group, topics, instanceId })
+    const membership = new EmbeddedMembership({
+      broker: this.#broker,
+      memberId,
+      join: options,
+      logger: this.#logger,
+      onClosed: (closed) => this.#memberships.delete(closed),
+    })
+    this.#memberships.add(membership)
+    return membership
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** Members leave first: their `revoked` may still commit. */
+  async #close(): Promise<void> {
+    await Promise.all([...this.#memberships].map((membership) => membership.leave()))
+    await Promise.all([...this.#others].map((other) => other.close()))
+    // A broker that is gone has ended the session already.
+    await this.#broker.close().catch(() => undefined)
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw logError('LOG_CLOSED', 'The log is closed. Open it again.')
+  }
+}
+
+function adminOf(broker: BrokerApi): LogAdmin {
+  return {
+    ensureTopics: (topics) => broker.ensureTopics(topics),
+    describeTopics: (names) => broker.describeTopics(names),
+    deleteTopics: (names) => broker.deleteTopics(names),
+    offsets: (partitions) => broker.offsets(partitions),
+    deleteRecords: (before) => broker.deleteRecords(before),
+    committedOffsets: (group, partitions, { requireStable }) =>
+      broker.committedOffsets(group, partitions, requireStable),
+    deleteGroup: (group) => broker.deleteGroup(group),
+  }
+}

@@ -1,0 +1,5 @@
+export { EmbeddedBroker } from './broker.ts'
+export type { EmbeddedBrokerOptions } from './broker.ts'
+export { openEmbeddedLog } from './embedded-log.ts'
+export type { EmbeddedLogOptions } from './embedded-log.ts'
+export { serveEmbeddedBroker } from './port.ts'

@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto'
+import type { MillraceError } from '#core'
+import type { RocksDatabase } from '#core'
+import { logError } from '#log'
+import type { TopicDescription, TopicPartition, TopicSettings, TopicSpec } from '#log'
+import type { GroupCommit, WriteGroup } from './group-commit.ts'
+import { keyTag, purgeKey, topicKey, topicOfKey, topicOfPurgeKey } from './keys.ts'
+import { PartitionLog } from './partition-log.ts'
+import type { TailCache } from './tail-cache.ts'
+
+const dayMs = 24 * 60 * 60 * 1000
+
+/** Kafka's rule for topic names. */
+const legalName = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/
+const partitionsMax = 10_000
+
+export interface Topic {
+  readonly description: TopicDescription
+  readonly partitions: readonly PartitionLog[]
+}
+
+/** The topics of the log with their partitions, in memory and in RocksDB. */
+export class TopicRegistry {
+  readonly #database: RocksDatabase
+  readonly #commit: GroupCommit
+  readonly #tails: TailCache
+  readonly #byName = new Map<string, Topic>()
+  readonly #byId = new Map<string, Topic>()
+  /** Changes run one after the other, so that each sees what the one before did. */
+  #changes: Promise<unknown> = Promise.resolve()
+
+  constructor(database: RocksDatabase, commit: GroupCommit, tails: TailCache) {
+    this.#database = database
+    this.#commit = commit
+    this.#tails = tails
+  }
+
+  /** Loads topics and partition states (no batches are read), and finishes deletions that a crash cut short. */
+  async load(): Promise<void> {
+    for (const [key, value] of this.#database.scan({
+      gte: tagKey(keyTag.topic),
+      lt: tagKey(keyTag.topic + 1),
+    })) {
+      const stored = JSON.parse(value.toString()) as Omit<TopicDescription, 'name'>
+      this.#add({ name: topicOfKey(key), ...stored })
+    }
+    const unfinished = [
+      ...this.#database.scan({ gte: tagKey(keyTag.purge), lt: tagKey(keyTag.purge + 1) }),
+    ].map(([key]) => topicOfPurgeKey(key))
+    for (const topicId of unfinished) await this.#purge(topicId)
+  }
+
+  all(): Iterable<Topic> {
+    return this.#byName.values()
+  }
+
+  topic(name: string): Topic | undefined {
+    return this.#byName.get(name)
+  }
+
+  /** Errors: LOG_UNKNOWN_TOPIC. */
+  partition({ topic, partition }: TopicPartition): PartitionLog {
+    const found = this.#byName.get(topic)?.partitions[partition]
+    if (found === undefined) throw unknownTopic(`${topic}-${partition}`)
+    return found
+  }
+
+  /** Errors: LOG_UNKNOWN_TOPIC, also when the topic was deleted and created again. */
+  partitionById(topicId: string, partition: number): PartitionLog {
+    const found = this.#byId.get(topicId)?.partitions[partition]
+    if (found === undefined) throw unknownTopic(`with id ${topicId}, partition ${partition},`)
+    return found
+  }
+
+  ensure(specs: readonly TopicSpec[]): Promise<void> {
+    return this.#change(async () => {
+      const missing: TopicDescription[] = []
+      const differences: string[] = []
+      for (const spec of specs) {
+        const wanted = describe(spec)
+        const existing = this.#byName.get(spec.name)?.description
+        if (existing === undefined) missing.push(wanted)
+        else differences.push(...differencesOf(existing, wanted))
+      }
+      if (differences.length > 0) {
+        throw logError(
+          'LOG_TOPIC_MISMATCH',
+          `Topics exist with other settings: ${differences.join('; ')}. Change the configuration, or use other topics.`,
+          { context: { differences } },
+        )
+      }
+      if (missing.length === 0) return
+      await this.#commit.stage(({ batch }) => {
+        for (const { name, ...stored } of missing)
+          batch.put(topicKey(name), Buffer.from(JSON.stringify(stored)))
+        return () => {
+          for (const description of missing) this.#add(description)
+        }
+      })
+    })
+  }
+
+  /** `also` adds to the write that deletes the topics. */
+  delete(
+    names: readonly string[],
+    also: (group: WriteGroup, topic: Topic) => void,
+  ): Promise<readonly Topic[]> {
+    return this.#change(async () => {
+      const topics = names.map((name) => this.#byName.get(name)).filter((topic) => topic !== undefined)
+      await this.#commit.stage((group) => {
+        for (const topic of topics) {
+          group.batch.delete(topicKey(topic.description.name))
+          group.batch.put(purgeKey(topic.description.topicId), Buffer.alloc(0))
+          for (const partition of topic.partitions) {
+            partition.deleted = true
+            partition.deleteState(group.batch)
+            group.touch(partition)
+          }
+          also(group, topic)
+          this.#byName.delete(topic.description.name)
+          this.#byId.delete(topic.description.topicId)
+        }
+        return () => {}
+      })
+      for (const topic of topics) {
+        for (const partition of topic.partitions) this.#tails.clear(partition.tail, partition.highWatermark)
+        await this.#purge(topic.description.topicId)
+      }
+      return topics
+    })
+  }
+
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#changes.then(change)
+    this.#changes = result.catch(() => undefined)
+    return result
+  }
+
+  #add(description: TopicDescription): void {
+    const states = this.#database.getMany(PartitionLog.stateKeys(description))
+    const partitions = states.map((state, index) => new PartitionLog(description, index, state))
+    const topic: Topic = { description, partitions }
+    this.#byName.set(description.name, topic)
+    this.#byId.set(description.topicId, topic)
+  }
+
+  /** The marker goes last: a crash in between only repeats the deletion at the next start. */
+  async #purge(topicId: string): Promise<void> {
+    const first = new PartitionLog({ ...nowhere, topicId }, 0, undefined).range().gte
+    const last = new PartitionLog({ ...nowhere, topicId }, partitionsMax, undefined).range().gte
+    await this.#database.deleteRange({ gte: first, lt: last })
+    const batch = this.#database.batch()
+    batch.delete(purgeKey(topicId))
+    this.#database.write(batch, { sync: false })
+  }
+}
+
+const nowhere: TopicDescription = {
+  name: '',
+  topicId: '',
+  partitions: 0,
+  settings: settingsOf({ cleanup: 'delete' }),
+}
+
+function tagKey(tag: number): Buffer {
+  return Buffer.from([tag])
+}
+
+function describe(spec: TopicSpec): TopicDescription {
+  if (!legalName.test(spec.name)) {
+    throw logError(
+      'LOG_INVALID_REQUEST',
+      `"${spec.name}" is no topic name. Use 1 to 249 of the characters a-z A-Z 0-9 . _ -`,
+    )
+  }
+  if (!Number.isInteger(spec.partitions) || spec.partitions < 1 || spec.partitions > partitionsMax) {
+    throw logError(
+      'LOG_INVALID_REQUEST',
+      `Topic ${spec.name} asks for ${spec.partitions} partitions. Use 1 to ${partitionsMax}.`,
+    )
+  }
+  return {
+    name: spec.name,
+    topicId: randomUUID(),
+    partitions: spec.partitions,
+    settings: settingsOf(spec.settings),
+  }
+}
+
+function settingsOf(settings: TopicSettings): Required<TopicSettings> {
+  return {
+    cleanup: settings.cleanup,
+    retentionMs: settings.retentionMs ?? -1,
+    timestamps: settings.timestamps ?? 'create',
+    maxMessageBytes: settings.maxMessageBytes ?? 1 << 20,
+    deleteRetentionMs: settings.deleteRetentionMs ?? 7 * dayMs,
+  }
+}
+
+function differencesOf(existing: TopicDescription, wanted: TopicDescription): string[] {
+  const differences: string[] = []
+  if (existing.partitions !== wanted.partitions) {
+    differences.push(`${existing.name} has ${existing.partitions} partitions, expected ${wanted.partitions}`)
+  }
+  for (const setting of Object.keys(wanted.settings) as (keyof TopicSettings)[]) {
+    const is = existing.settings[setting]
+    const expected = wanted.settings[setting]
+    if (is !== expected) differences.push(`${existing.name} has ${setting}=${is}, expected ${expected}`)
+  }
+  return differences
+}
+
+export function unknownTopic(what: string): MillraceError {
+  return logError('LOG_UNKNOWN_TOPIC', `There is no topic ${what}. Create it with ensureTopics first.`)
+}
