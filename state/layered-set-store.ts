@@ -109,17 +109,17 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
     return size
   }
 
-  *members(key: K): IterableIterator<[M, V]> {
+  members(key: K): IterableIterator<[M, V]> {
     const mapKey = this.#keys.mapKey(key)
     const merged = new Map<MapKey, V>(this.#load(mapKey).members)
     for (const layer of [...this.#sealed, this.#active]) {
       const change = layer.get(mapKey)
       if (change !== undefined) applyChange(merged, change)
     }
-    for (const [memberKey, value] of merged) yield [this.#decodeMember(memberKey), value]
+    return decoded(merged, (memberKey) => this.#decodeMember(memberKey))
   }
 
-  *keys(): IterableIterator<K> {
+  keys(): IterableIterator<K> {
     const found = new Map<string, Buffer>()
     const note = (setKey: Buffer): void => void found.set(setKey.toString('latin1'), setKey)
     const range = {
@@ -134,10 +134,11 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
         note(out.toBuffer())
       }
     }
-    for (const [, setKey] of [...found].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-      const key = this.#keys.decode(setKey)
-      if (!this.members(key).next().done) yield key
-    }
+    return [...found]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, setKey]) => this.#keys.decode(setKey))
+      .filter((key) => !this.members(key).next().done)
+      .values()
   }
 
   add(key: K, member: M, value: V): void {
@@ -318,6 +319,10 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
     this.#members.write(memberKey, out)
     return this.#members.decode(out.view())
   }
+}
+
+function* decoded<M, V>(members: ReadonlyMap<MapKey, V>, decode: (key: MapKey) => M): Generator<[M, V]> {
+  for (const [key, value] of members) yield [decode(key), value]
 }
 
 function applyChange<V>(members: Map<MapKey, V>, change: SetChange<V>): void {
