@@ -6,6 +6,7 @@ import { writeI64 } from '#core'
 import { FetchedRecords, RecordBatchBuilder, batchField } from '#log'
 import { typedStore } from '#topology'
 import type { StoreOf, StoreSpec } from '#topology'
+import type { TaskPosition } from '../changelog.ts'
 import type { Checkpoint } from '../checkpoint.ts'
 import { TaskState } from '../task-state.ts'
 
@@ -30,9 +31,12 @@ export class StateHarness<S extends StoreSpec> {
     this.state = state
   }
 
-  static async open<S extends StoreSpec>(spec: S): Promise<StateHarness<S>> {
+  static async open<S extends StoreSpec>(
+    spec: S,
+    options: { readonly setMemoryBytesMax?: number } = {},
+  ): Promise<StateHarness<S>> {
     const root = await mkdtemp(join(tmpdir(), 'millrace-state-'))
-    const state = await TaskState.open({ directory: join(root, '0'), stores: [spec] })
+    const state = await TaskState.open({ directory: join(root, '0'), stores: [spec], ...options })
     return new StateHarness(spec, root, state)
   }
 
@@ -42,8 +46,18 @@ export class StateHarness<S extends StoreSpec> {
 
   /** Closes the transaction being filled; it counts as on its way to the log. */
   seal(): void {
+    this.#seal([])
+  }
+
+  /** The same with a position record in front. */
+  sealWithPosition(position: TaskPosition): void {
+    const builder = new RecordBatchBuilder()
+    this.state.sealPosition(position, builder, 0)
+    this.#seal([builder])
+  }
+
+  #seal(builders: RecordBatchBuilder[]): void {
     this.state.release()
-    const builders: RecordBatchBuilder[] = []
     this.state.seal(() => {
       const last = builders.at(-1)
       if (last !== undefined && last.byteLength < 512 << 10) return last
