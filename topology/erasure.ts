@@ -8,6 +8,7 @@
 import type { ByteWriter } from '#core'
 import type { ErasedSerde, ProcessorNode } from './graph.ts'
 import type { Emit, Outputs, OutputSpec, Processor, ProcessorContext, Stores, Stream } from './processor.ts'
+import type { Serde } from './serde.ts'
 import type { StoreOf, StoreSpec } from './store.ts'
 
 /** Relies on the builder: a processor only receives what its `from` carries, with the stores and outputs it named. */
@@ -45,4 +46,9 @@ export function writeErased(serde: ErasedSerde, value: unknown, out: ByteWriter)
 /** The store behind a specification, with its types again. */
 export function typedStore<S extends StoreSpec>(_spec: S, store: unknown): StoreOf<S> {
   return store as StoreOf<S>
+}
+
+/** The value of a null field. Relies on the serde: `nullable` says that null is a T. Undefined when it is not. */
+export function nullFor<T>(serde: Serde<T>): { readonly value: T } | undefined {
+  return serde.nullable === true ? { value: null as T } : undefined
 }

@@ -13,3 +13,11 @@ export * from './store.ts'
 export * from './task-host.ts'
 export * from './task-program.ts'
 export type { TopologyProblem } from './validation.ts'
+export * from './testing/test-driver.ts'
+export type {
+  PipedRecord,
+  PipeOptions,
+  TestInputTopic,
+  TestOutputTopic,
+  TestRecord,
+} from './testing/test-topics.ts'
