@@ -3,7 +3,8 @@
  *
  * Everything is synchronous: a processor runs inside a transaction on one thread. Values are immutable: what a store
  * returned must not be changed in place, put a new value instead (the engine keeps references for rollback).
- * Iteration is in the order of the encoded keys, sees the writes of the own transaction, and may be left early.
+ * Iteration is in the order of the encoded keys, sees the writes of the own transaction up to the call that began it
+ * and none after (a snapshot, so writing while iterating is safe), and may be left early.
  */
 import { MillraceError } from '#core'
 import type { Serde } from './serde.ts'
