@@ -28,6 +28,8 @@ export interface StreamsOptions {
   readonly limits?: Partial<TransactionLimits>
   /** Default `dlq`. */
   readonly onPoison?: PoisonHandler
+  /** How long dead letters are kept, milliseconds. Default 30 days. */
+  readonly deadLetterRetentionMs?: number
   /** Bytes of one input partition, fetched and not processed. Default 4 MiB. */
   readonly partitionBufferBytesMax?: number
 }
@@ -47,6 +49,7 @@ export interface Streams {
   stop(): Promise<void>
 }
 
+const dayMs = 86_400_000
 const defaultLimits: TransactionLimits = { recordsMax: 5_000, bytesMax: 8 << 20, sliceMsMax: 20 }
 
 /**
@@ -62,6 +65,7 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       topology,
       appId,
       replicationFactor: options.replicationFactor ?? 1,
+      deadLetterRetentionMs: options.deadLetterRetentionMs ?? 30 * dayMs,
     })
     const thread = new StreamThread({
       topology,

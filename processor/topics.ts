@@ -7,8 +7,6 @@ import { deadLetterTopic } from './dead-letter.ts'
 import { processorError } from './errors.ts'
 import type { TopicFacts } from './task.ts'
 
-const dayMs = 86_400_000
-
 /** Everything about topics that tasks need, as of the start. */
 export interface TopicCatalogue extends TopicFacts {
   /** Partition counts of the source topics. */
@@ -22,6 +20,7 @@ export interface TopicOptions {
   readonly topology: Topology
   readonly appId: string
   readonly replicationFactor: number
+  readonly deadLetterRetentionMs: number
 }
 
 /**
@@ -62,7 +61,7 @@ export async function prepareTopics(options: TopicOptions): Promise<TopicCatalog
 }
 
 function internalTopics(
-  { topology, appId, replicationFactor }: TopicOptions,
+  { topology, appId, replicationFactor, deadLetterRetentionMs }: TopicOptions,
   existing: ReadonlyMap<string, TopicDescription>,
 ): TopicSpec[] {
   return topology.subtopologies.flatMap(({ sourceTopics, stores, sinks }) => {
@@ -91,7 +90,7 @@ function internalTopics(
         name: deadLetterTopic(topic),
         partitions,
         replicationFactor,
-        settings: { cleanup: 'delete' as const, retentionMs: 30 * dayMs },
+        settings: { cleanup: 'delete' as const, retentionMs: deadLetterRetentionMs },
       })),
     ]
   })
