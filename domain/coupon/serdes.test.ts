@@ -9,7 +9,12 @@ import { commandArbitrary, nonceOf, resultArbitrary, statusArbitrary, terms } fr
 
 /** The same value with its members in another order. */
 function turned<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).reverse()) as T
+  return Object.fromEntries(Object.entries(value).toReversed()) as T
+}
+
+/** Reads a value as the log would hold it. */
+function read(value: unknown): CouponCommand {
+  return decode(commandSerde, Buffer.from(JSON.stringify(value)))
 }
 
 describe('commands', () => {
@@ -34,7 +39,6 @@ describe('commands', () => {
   const issue: CouponCommand = { command: 'issue', couponId: 'c', userId: 'u', by: 'u', nonce: nonceOf(1) }
   const open: CouponCommand = { command: 'open', couponId: 'c', by: 'op', nonce: nonceOf(1), terms: terms() }
   const restock: CouponCommand = { command: 'restock', couponId: 'c', by: 'op', nonce: nonceOf(1), add: 1 }
-  const read = (value: unknown): CouponCommand => decode(commandSerde, Buffer.from(JSON.stringify(value)))
 
   it('may have members that we do not know, which are left out', () => {
     expect(read({ ...issue, later: 1 })).toEqual(issue)

@@ -44,7 +44,7 @@ export function nonceOf(number: number): string {
 }
 
 export const idArbitrary = fc
-  .string({ unit: fc.constantFrom(...'aZ09._~:-'), minLength: 1, maxLength: 20 })
+  .string({ unit: fc.constantFrom('a', 'Z', '0', '9', '.', '_', '~', ':', '-'), minLength: 1, maxLength: 20 })
   .filter((id) => id !== '.' && id !== '..')
 
 export const nonceArbitrary = fc.nat().map(nonceOf)
@@ -84,7 +84,11 @@ const keylessArbitrary: fc.Arbitrary<CouponCommand> = fc.oneof(
 
 export const commandArbitrary: fc.Arbitrary<CouponCommand> = fc
   .tuple(keylessArbitrary, fc.option(idArbitrary))
-  .map(([command, idempotencyKey]) => (idempotencyKey === null ? command : { ...command, idempotencyKey }))
+  .map(keyed)
+
+function keyed([command, idempotencyKey]: [CouponCommand, string | null]): CouponCommand {
+  return idempotencyKey === null ? command : { ...command, idempotencyKey }
+}
 
 const snapshotArbitrary: fc.Arbitrary<CouponSnapshot> = fc
   .record({
@@ -96,7 +100,14 @@ const snapshotArbitrary: fc.Arbitrary<CouponSnapshot> = fc
     openedAt: fc.nat(),
     version: fc.nat(),
   })
-  .map(({ terms: opening, ...rest }) => ({ ...opening, ...rest }))
+  .map(flattened)
+
+function flattened(parts: CouponRest & { readonly terms: OpeningTerms }): CouponSnapshot {
+  const { terms: opening, ...rest } = parts
+  return { ...opening, ...rest }
+}
+
+type CouponRest = Omit<CouponSnapshot, keyof OpeningTerms>
 
 const reasonArbitrary = fc.constantFrom(
   'unknown-coupon' as const,
@@ -106,7 +117,7 @@ const reasonArbitrary = fc.constantFrom(
   'idempotency-key-reused' as const,
 )
 
-const firstArbitrary: fc.Arbitrary<FirstOutcome> = fc.record(
+export const firstArbitrary: fc.Arbitrary<FirstOutcome> = fc.record(
   {
     offset: fc.nat(),
     nonce: nonceArbitrary,
@@ -147,4 +158,8 @@ export const resultArbitrary: fc.Arbitrary<CouponResult> = fc.record(
 
 export const statusArbitrary: fc.Arbitrary<CouponStatus> = fc
   .tuple(snapshotArbitrary, fc.nat(), fc.nat())
-  .map(([coupon, partition, offset]) => ({ ...coupon, partition, offset }))
+  .map(placed)
+
+function placed([coupon, partition, offset]: [CouponSnapshot, number, number]): CouponStatus {
+  return { ...coupon, partition, offset }
+}
