@@ -1,11 +1,11 @@
 /** The command line: what there is, how it is called, what it answers. Each command loads only what it needs. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { isMillraceError } from '#core'
 import { exitCodes } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { processTerminal } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
+import { version } from './version.ts'
 
 const examples = `
 Examples:
@@ -17,6 +17,8 @@ Examples:
 Settings are environment variables; "millrace config" lists them and the README explains them.
 Results go to stdout, logs and errors to stderr. Exit codes: 0 ok, 1 failed, 2 wrong usage or settings.
 `
+
+const usageErrors = new Set(['CLI_INVALID_SETTINGS', 'CLI_KAFKA_NOT_YET'])
 
 /** Runs one command line (without node and script) and answers its exit code. */
 export async function run(args: readonly string[], terminal: Terminal = processTerminal): Promise<ExitCode> {
@@ -64,11 +66,7 @@ export async function run(args: readonly string[], terminal: Terminal = processT
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     terminal.fail(error)
-    return isMillraceError(error) && error.domain === 'user' ? exitCodes.usage : exitCodes.failed
+    const wrongSettings = isMillraceError(error) && usageErrors.has(error.code)
+    return wrongSettings ? exitCodes.usage : exitCodes.failed
   }
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }

@@ -54,6 +54,12 @@ export const settingsTable = {
     doc: 'TCP port to listen on; 0 takes a free one.',
     schema: integer(0, 65_535),
   }),
+  advertisedUrl: optional({
+    name: 'ADVERTISED_URL',
+    type: 'URL',
+    doc: 'How others reach this gateway, when that is not HOST and PORT: http://… or https://…',
+    schema: url('http', 'https'),
+  }),
   adminToken: optional({
     name: 'ADMIN_TOKEN',
     type: 'text',
@@ -137,6 +143,14 @@ export const settingsTable = {
     doc: 'How long a decided claim can be asked for by its id.',
     schema: duration('1m'),
   }),
+  rejectedRetentionMs: setting({
+    name: 'REJECTED_RETENTION',
+    type: 'duration',
+    default: '30d',
+    unit: 'ms',
+    doc: 'How long refused claims stay in the SQL database.',
+    schema: duration('1m'),
+  }),
   deadLetterRetentionMs: setting({
     name: 'DEAD_LETTER_RETENTION',
     type: 'duration',
@@ -162,8 +176,8 @@ export const settingsTable = {
   logLevel: setting({
     name: 'LOG_LEVEL',
     type: 'text',
-    default: 'info',
-    doc: 'debug, info, warn or error. Logs go to stderr.',
+    default: 'warn',
+    doc: 'debug, info (every change of state), warn or error. Logs go to stderr.',
     schema: oneOf('debug', 'info', 'warn', 'error'),
   }),
 } as const

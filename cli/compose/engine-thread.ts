@@ -14,16 +14,16 @@ import type { EngineThreadData, ThreadControl } from './thread-control.ts'
 import { topicNames, topicSpecs } from './topics.ts'
 
 const { settings, readableLogs, control, logs } = workerData as EngineThreadData
-const logger = createLogger({ level: settings.logLevel, thread: 'engine', readable: readableLogs })
+const logger = createLogger({ level: settings.logLevel, worker: 'engine', readable: readableLogs })
 const { metrics, snapshot } = createMetrics({ processMetrics: false })
 const clock = systemClock
 const failure = Promise.withResolvers<void>()
 const closers: (() => Promise<void>)[] = []
 
 async function start(): Promise<void> {
-  const broker = await EmbeddedBroker.open({ dir: settings.logUrl.directory, clock, logger })
+  const broker = await EmbeddedBroker.open({ dir: settings.logUrl.directory, clock, logger, metrics })
   closers.unshift(() => broker.close())
-  const log = await openEmbeddedLog(broker)
+  const log = await openEmbeddedLog(broker, { clock, logger })
   closers.unshift(() => log.close())
   await log.admin.ensureTopics(topicSpecs(settings))
   for (const port of logs) serveEmbeddedBroker(broker, port)
@@ -33,17 +33,20 @@ async function start(): Promise<void> {
   const streams: Streams = await startStreams({ topology, log, appId, stateDir, clock, logger, metrics })
   closers.unshift(() => streams.stop())
   void streams.failed.then((error) => failure.reject(error))
-  await streams.ready
+  while (!streams.state().ready && stopping === undefined) await clock.sleep(5)
 }
 
+let starting: Promise<void> | undefined
 let stopping: Promise<void> | undefined
 
 const served: ThreadControl = {
-  start,
+  start: () => (starting ??= start()),
   failure: () => failure.promise,
   metrics: snapshot,
   stop: () =>
     (stopping ??= (async () => {
+      // What is half open is finished first, so that there is one list to close.
+      await starting?.catch(() => undefined)
       for (const close of closers) await close()
       for (const port of logs) port.close()
     })()),

@@ -4,17 +4,26 @@ import type { Logger } from '#core'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** `thread` names who wrote the line; every thread writes to stderr itself, a line at a time. */
+/** `worker` names who wrote the line; every thread writes to stderr itself, a line at a time. */
 export function createLogger(options: {
   readonly level: LogLevel
-  readonly thread: string
+  readonly worker: string
   readonly readable: boolean
 }): Logger {
   const destination = pino.destination({ fd: 2, sync: true })
   const stream = options.readable
     ? { write: (line: string) => void destination.write(readableLine(line)) }
     : destination
-  return adapt(pino({ level: options.level, base: { thread: options.thread } }, stream))
+  return adapt(
+    pino(
+      {
+        level: options.level,
+        base: { worker: options.worker },
+        serializers: { error: pino.stdSerializers.err },
+      },
+      stream,
+    ),
+  )
 }
 
 type Pino = ReturnType<typeof pino>
@@ -39,19 +48,21 @@ const levels: Readonly<Record<number, string>> = {
 interface LogLine {
   readonly level: number
   readonly time: number
-  readonly thread: string
+  readonly worker: string
   readonly msg?: string
-  readonly err?: { readonly stack?: string }
+  readonly error?: string | { readonly stack?: string; readonly message?: string }
 }
 
-/** `12:00:00.123 info  [thread] message  key=value …` from one of pino's JSON lines. */
+/** `12:00:00.123 info  [worker] message  key=value …` from one of pino's JSON lines. */
 export function readableLine(line: string): string {
-  const { level, time, thread, msg = '', err, ...fields } = JSON.parse(line) as LogLine
+  const { level, time, worker, msg = '', error, ...fields } = JSON.parse(line) as LogLine
   const clock = new Date(time).toISOString().slice(11, 23)
-  const details = Object.entries(fields).map(
+  const cause = typeof error === 'string' ? error : error?.message
+  const details = Object.entries(cause === undefined ? fields : { ...fields, error: cause }).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
   const rest = details.length === 0 ? '' : `  \u001B[2m${details.join(' ')}\u001B[0m`
-  const trace = err?.stack === undefined ? '' : `\n${err.stack}`
-  return `${clock} ${levels[level] ?? level} [${thread}] ${msg}${rest}${trace}\n`
+  const stack = typeof error === 'string' ? undefined : error?.stack
+  const trace = stack === undefined ? '' : `\n${stack}`
+  return `${clock} ${levels[level] ?? level} [${worker}] ${msg}${rest}${trace}\n`
 }

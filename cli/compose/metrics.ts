@@ -52,8 +52,11 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
 }
 
 /** Prometheus' text of several threads; the same metric in two of them is summed. */
-export async function metricsText(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  return AggregatorRegistry.aggregate([...snapshots]).metrics()
+export async function metricsText(
+  snapshots: readonly MetricsSnapshot[],
+): Promise<{ readonly contentType: string; readonly body: string }> {
+  const registry = AggregatorRegistry.aggregate([...snapshots])
+  return { contentType: registry.contentType, body: await registry.metrics() }
 }
 
 function configuration(

@@ -1,0 +1,46 @@
+/** `millrace start`: everything in one process, until a signal or a failure ends it. */
+import { systemClock } from '#core'
+import { banner } from '../banner.ts'
+import { createLogger } from '../compose/logger.ts'
+import { startProgram } from '../compose/program.ts'
+import { exitCodes } from '../exit-codes.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import { readSettings } from '../settings.ts'
+import { onStopSignal } from '../stop-signal.ts'
+import type { Terminal } from '../terminal.ts'
+import { version } from '../version.ts'
+
+/** An orderly stop that takes longer is cut off; the next start repairs nothing, it just reads on. */
+const stopTimeoutMs = 9000
+
+export async function start(terminal: Terminal): Promise<ExitCode> {
+  const settings = readSettings(terminal.environment)
+  const readableLogs = process.stderr.isTTY
+  const logger = createLogger({ level: settings.logLevel, worker: 'main', readable: readableLogs })
+  const signalled = Promise.withResolvers<void>()
+  onStopSignal({
+    stop: () => signalled.resolve(),
+    force: () => {
+      terminal.err('millrace: stopped at once by a second signal; nothing acknowledged is lost.\n')
+      process.exit(exitCodes.failed)
+    },
+  })
+  const program = await startProgram({ settings, clock: systemClock, logger, readableLogs })
+  terminal.out(banner(settings, program.url, version()))
+  void program.ready.then(() => terminal.out(`Ready after ${(performance.now() / 1000).toFixed(1)} s.\n`))
+  try {
+    await Promise.race([signalled.promise, program.failure])
+  } catch (error) {
+    // A part is gone, and what it held cannot be closed in order. Stopping at once is safe at any moment.
+    terminal.fail(error)
+    process.exit(exitCodes.failed)
+  }
+  const timeout = new AbortController()
+  const late = systemClock.sleep(stopTimeoutMs, timeout.signal).then(() => timeout.signal.aborted)
+  const stopped = program.stop().then(() => true)
+  const inTime = await Promise.race([stopped, late])
+  timeout.abort()
+  if (inTime) return exitCodes.ok
+  terminal.err('millrace: stopping took too long and was cut off; nothing acknowledged is lost.\n')
+  process.exit(exitCodes.failed)
+}

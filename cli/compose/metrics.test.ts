@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import { createMetrics, metricsText } from './metrics.ts'
+
+it('sums what several threads count under one name, and keeps labels apart', async () => {
+  const threads = [createMetrics({ processMetrics: false }), createMetrics({ processMetrics: false })]
+  for (const { metrics } of threads) {
+    const counter = metrics.counter({ name: 'done_total', help: 'done', labels: ['kind'] })
+    counter.add(2, { kind: 'a' })
+    counter.add(1, { kind: 'b' })
+    metrics.histogram({ name: 'took_seconds', help: 'took', buckets: [0.1, 1] }).observe(0.5)
+  }
+  const { body: text } = await metricsText(await Promise.all(threads.map((thread) => thread.snapshot())))
+  expect(text).toContain('done_total{kind="a"} 4')
+  expect(text).toContain('done_total{kind="b"} 2')
+  expect(text).toContain('took_seconds_bucket{le="1"} 2')
+  expect(text.match(/# TYPE done_total counter/g)).toHaveLength(1)
+})
+
+it('answers the same instrument when asked for a name twice', async () => {
+  const { metrics, snapshot } = createMetrics({ processMetrics: false })
+  metrics.gauge({ name: 'depth', help: 'depth' }).set(1)
+  metrics.gauge({ name: 'depth', help: 'depth' }).set(7)
+  expect((await metricsText([await snapshot()])).body).toContain('depth 7')
+})

@@ -1,0 +1,134 @@
+/**
+ * The composition root: which parts there are, on which threads, and how they are joined.
+ *
+ * Main thread: HTTP gateway with its view. Engine thread: embedded log and processor. Sink thread: SQL and Redis.
+ * HTTP listens before anything else is opened, so a taken port is found before a directory is touched, and `/livez`
+ * answers at once; the sink starts last, since nobody waits for it.
+ */
+import { MessageChannel } from 'node:worker_threads'
+import { connect } from '#core'
+import type { Clock, Logger } from '#core'
+import { createGateway, serveHttp } from '#gateway'
+import type { Log } from '#log'
+import { openEmbeddedLog } from '#log/embedded'
+import type { CouponReads } from '#sink'
+import { localUrl } from '../banner.ts'
+import type { Settings } from '../settings.ts'
+import { createMetrics, metricsText } from './metrics.ts'
+import type { MetricsSnapshot } from './metrics.ts'
+import { startFailed } from './start-failed.ts'
+import { startThread } from './thread.ts'
+import type { Thread } from './thread.ts'
+import { topicNames } from './topics.ts'
+
+export interface RunningProgram {
+  /** Where it listens, as seen from this machine. */
+  readonly url: string
+  /** Resolves once claims are decided and every view is up to date. */
+  readonly ready: Promise<void>
+  /** Rejects when a part fails; the program cannot go on then. */
+  readonly failure: Promise<never>
+  /** Stops accepting, finishes what was accepted, closes everything in order. */
+  stop(): Promise<void>
+}
+
+export interface ProgramOptions {
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Log lines of the other threads for humans instead of JSON. */
+  readonly readableLogs: boolean
+}
+
+const readyPollMs = 10
+
+/** Resolves once it listens. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED. */
+export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
+  const { settings, clock, logger, readableLogs } = options
+  const { metrics, snapshot } = createMetrics({ processMetrics: true })
+  const threads: Thread[] = []
+  const reads = new MessageChannel()
+  let decides = false
+  const gateway = createGateway({
+    topics: topicNames(settings),
+    viewDir: settings.viewDirectory,
+    reads: connect<CouponReads>(reads.port1),
+    clock,
+    logger,
+    metrics,
+    metricsText: async () => metricsText([await snapshot(), ...(await threadSnapshots(threads))]),
+    adminToken: settings.adminToken,
+    loopback: isLoopback(settings.host),
+    advertisedUrl: settings.advertisedUrl,
+    resultRetentionMs: settings.resultRetentionMs,
+    idempotencyRetentionMs: settings.idempotencyRetentionMs,
+    readinessChecks: [{ name: 'processor', isReady: () => decides }],
+  })
+  const http = await serveHttp(gateway, { host: settings.host, port: settings.port, clock })
+
+  const gatewayLog = new MessageChannel()
+  const sinkLog = new MessageChannel()
+  const engine = startThread(
+    'engine',
+    new URL('./engine-thread.ts', import.meta.url),
+    { settings, readableLogs, logs: [gatewayLog.port2, sinkLog.port2] },
+    [gatewayLog.port2, sinkLog.port2],
+  )
+  threads.push(engine)
+
+  let stopping: Promise<void> | undefined
+  let log: Log | undefined
+  const follow = async (): Promise<void> => {
+    log = await openEmbeddedLog(gatewayLog.port1, { clock, logger })
+    await gateway.attach(log)
+  }
+  const begin = async (): Promise<void> => {
+    await Promise.all([follow(), engine.control.start()])
+    decides = true
+    while (stopping === undefined && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
+    if (stopping !== undefined) return
+    const sink = startThread(
+      'sink',
+      new URL('./sink-thread.ts', import.meta.url),
+      { settings, readableLogs, log: sinkLog.port1, reads: reads.port2 },
+      [sinkLog.port1, reads.port2],
+    )
+    threads.push(sink)
+    sink.failure.catch((error: unknown) => failed.reject(error))
+    void sink.control.start().catch((error: unknown) => failed.reject(error))
+  }
+
+  const failed = Promise.withResolvers<never>()
+  const ready = Promise.withResolvers<void>()
+  engine.failure.catch((error: unknown) => failed.reject(error))
+  const begun = begin().then(ready.resolve, (error: unknown) => {
+    if (stopping === undefined) failed.reject(startFailed(error, settings))
+  })
+
+  const stop = async (): Promise<void> => {
+    await http.close()
+    await gateway.close()
+    await log?.close()
+    for (const thread of threads.toReversed()) await thread.stop()
+    await begun
+    reads.port1.close()
+    gatewayLog.port1.close()
+    sinkLog.port1.close()
+  }
+  return {
+    url: localUrl(settings.host, http.port),
+    ready: ready.promise,
+    failure: failed.promise,
+    stop: () => (stopping ??= stop()),
+  }
+}
+
+/** Of the threads that are up. */
+async function threadSnapshots(threads: readonly Thread[]): Promise<MetricsSnapshot[]> {
+  const answers = await Promise.allSettled(threads.map((thread) => thread.control.metrics()))
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+}

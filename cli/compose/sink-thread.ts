@@ -1,0 +1,61 @@
+/** The sink's worker: results off the log into SQL and Redis, and the gateway's reads of the SQL database. */
+import { workerData } from 'node:worker_threads'
+import { serve, systemClock } from '#core'
+import { openEmbeddedLog } from '#log/embedded'
+import { createCouponReads, openRedis, openSqlDatabase, startSink } from '#sink'
+import { createLogger } from './logger.ts'
+import { createMetrics } from './metrics.ts'
+import type { SinkThreadData, ThreadControl } from './thread-control.ts'
+import { topicNames } from './topics.ts'
+
+const { settings, readableLogs, control, log: logPort, reads } = workerData as SinkThreadData
+const logger = createLogger({ level: settings.logLevel, worker: 'sink', readable: readableLogs })
+const { metrics, snapshot } = createMetrics({ processMetrics: false })
+const clock = systemClock
+const failure = Promise.withResolvers<void>()
+const closers: (() => Promise<void>)[] = []
+
+async function start(): Promise<void> {
+  const { databaseUrl, redisUrl } = settings
+  const sql = openSqlDatabase(
+    databaseUrl.kind === 'pglite' ? `pglite:${databaseUrl.directory}` : databaseUrl.url,
+    { connections: settings.sinkConnections },
+  )
+  closers.unshift(() => sql.close())
+  serve(reads, createCouponReads(sql))
+  const redis = redisUrl === undefined ? undefined : openRedis(redisUrl)
+  if (redis !== undefined) closers.unshift(() => redis.close())
+  const log = await openEmbeddedLog(logPort, { clock, logger })
+  closers.unshift(() => log.close())
+  const sink = startSink({
+    log,
+    topics: topicNames(settings),
+    sql,
+    clock,
+    logger,
+    metrics,
+    rejectedRetentionMs: settings.rejectedRetentionMs,
+    resultRetentionMs: settings.resultRetentionMs,
+    ...(redis === undefined ? {} : { redis }),
+    ...(settings.sinkRowsPerSecond === undefined ? {} : { rowsPerSecond: settings.sinkRowsPerSecond }),
+  })
+  closers.unshift(() => sink.close())
+  void sink.failed.then((error) => failure.reject(error))
+}
+
+let starting: Promise<void> | undefined
+let stopping: Promise<void> | undefined
+
+const served: ThreadControl = {
+  start: () => (starting ??= start()),
+  failure: () => failure.promise,
+  metrics: snapshot,
+  stop: () =>
+    (stopping ??= (async () => {
+      await starting?.catch(() => undefined)
+      for (const close of closers) await close()
+      logPort.close()
+      reads.close()
+    })()),
+}
+serve(control, served)
