@@ -4,7 +4,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { RocksDatabase, isMillraceError } from '#core'
+import { isMillraceError } from '#core'
+import type { StateBackend, StateStorage } from '#state'
 import { processorError } from './errors.ts'
 
 export interface ProcessIdentity {
@@ -15,24 +16,33 @@ export interface ProcessIdentity {
 
 const key = Buffer.from('process-id')
 
-/** Errors: PROCESSOR_STATE_IN_USE. */
-export async function claimStateDirectory(stateDir: string, appId: string): Promise<ProcessIdentity> {
-  const directory = join(stateDir, appId, 'process')
-  const db = await open(directory)
-  let processId = db.get(key)?.toString()
+/**
+ * An id that a power loss takes is made anew: then the log aborts what the old one had open by its time-out.
+ * Errors: PROCESSOR_STATE_IN_USE.
+ */
+export async function claimStateDirectory(
+  storage: StateStorage,
+  stateDir: string,
+  appId: string,
+): Promise<ProcessIdentity> {
+  const backend = await open(storage, join(stateDir, appId, 'process'))
+  let processId = backend.getMany([key])[0]?.toString()
   if (processId === undefined) {
-    processId = randomUUID()
-    const batch = db.batch()
-    batch.put(key, Buffer.from(processId))
-    db.write(batch, { sync: true })
+    const made = randomUUID()
+    backend.write((batch) => batch.put(key, Buffer.from(made)))
+    processId = made
   }
-  return { processId, release: () => db.close() }
+  return { processId, release: () => backend.close() }
 }
 
-async function open(directory: string): Promise<RocksDatabase> {
+async function open(storage: StateStorage, directory: string): Promise<StateBackend> {
   try {
-    return await RocksDatabase.open(directory, { memtableBytes: 1 << 20, cacheBytes: 0 })
+    return await storage.open(directory)
   } catch (error) {
+    if (isMillraceError(error) && error.reaction === 'wipe-restore') {
+      await storage.wipe(directory)
+      return storage.open(directory)
+    }
     if (!isMillraceError(error, 'ROCKSDB_LOCKED')) throw error
     throw processorError('PROCESSOR_STATE_IN_USE', `${directory} is in use by another process.`, {
       context: { directory },

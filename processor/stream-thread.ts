@@ -9,6 +9,7 @@ import { invariant, messageOf } from '#core'
 import type { Clock, Counter, Histogram, Logger, Metrics } from '#core'
 import type { Log, Membership, TopicPartition, TransactionOutcome, Transactor } from '#log'
 import { taskDirectory } from '#state'
+import type { StateStorage } from '#state'
 import type { Topology } from '#topology'
 import { stickyAssignor } from './assignment/assignor.ts'
 import { Committer } from './commit/committer.ts'
@@ -41,6 +42,7 @@ export interface StreamThreadOptions {
   readonly log: Log
   readonly appId: string
   readonly stateDir: string
+  readonly storage: StateStorage
   /** `<app>-<processId>-<thread>`; each transactional id adds its number. */
   readonly idPrefix: string
   readonly clock: Clock
@@ -376,12 +378,13 @@ export class StreamThread {
   }
 
   #restore(task: Task, signal: AbortSignal): Promise<void> {
-    const { log, clock, appId, stateDir, topics } = this.#options
+    const { log, clock, appId, stateDir, storage, topics } = this.#options
     return takeOver({
       log,
       clock,
       logger: this.#logger,
       group: appId,
+      storage,
       directory: taskDirectory(stateDir, appId, task.taskId),
       task,
       changelog: (store) => topics.changelog(store),

@@ -4,6 +4,8 @@
 import { noMetrics } from '#core'
 import type { Clock, Logger, Metrics } from '#core'
 import type { Log } from '#log'
+import { rocksStorage } from '#state'
+import type { StateStorage } from '#state'
 import type { Topology } from '#topology'
 import { claimStateDirectory } from './process-id.ts'
 import type { ProcessIdentity } from './process-id.ts'
@@ -20,6 +22,8 @@ export interface StreamsOptions {
   readonly appId: string
   /** Holds `<appId>/…`; one process at a time. */
   readonly stateDir: string
+  /** Default: RocksDB on this machine's disk. */
+  readonly storage?: StateStorage
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics?: Metrics
@@ -57,8 +61,8 @@ const defaultLimits: TransactionLimits = { recordsMax: 5_000, bytesMax: 8 << 20,
  * Errors: PROCESSOR_STATE_IN_USE, PROCESSOR_TOPICS, and those of the log.
  */
 export async function startStreams(options: StreamsOptions): Promise<Streams> {
-  const { appId, stateDir, log, topology } = options
-  const identity = await claimStateDirectory(stateDir, appId)
+  const { appId, stateDir, log, topology, storage = rocksStorage() } = options
+  const identity = await claimStateDirectory(storage, stateDir, appId)
   try {
     const topics = await prepareTopics({
       log,
@@ -73,6 +77,7 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       log,
       appId,
       stateDir,
+      storage,
       idPrefix: `${appId}-${identity.processId}-0`,
       clock: options.clock,
       logger: options.logger,

@@ -7,8 +7,8 @@
 import type { Clock, Logger } from '#core'
 import { isMillraceError } from '#core'
 import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#log'
-import { TaskState, restoreStores, wipeTaskDirectory, whyUnusable } from '#state'
-import type { ChangelogFacts, RestoreProgress, StoreChangelog, TaskPosition } from '#state'
+import { TaskState, restoreStores, whyUnusable } from '#state'
+import type { ChangelogFacts, RestoreProgress, StateStorage, StoreChangelog, TaskPosition } from '#state'
 import type { ChangelogIdentity } from './commit/seal.ts'
 import { processorError } from './errors.ts'
 import type { Task } from './task.ts'
@@ -18,6 +18,7 @@ export interface TakeoverOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly group: string
+  readonly storage: StateStorage
   readonly directory: string
   readonly task: Task
   readonly changelog: (store: string) => ChangelogIdentity
@@ -41,7 +42,7 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
 
 /** Opens the task's state, and wipes it first when it cannot be continued from. */
 async function changelogsOf(options: TakeoverOptions): Promise<StoreChangelog[]> {
-  const { task, logger, directory } = options
+  const { task, logger, directory, storage } = options
   const changelogs = await describeChangelogs(options)
   if (!task.hasState) task.attach(await openState(options))
   const unusable = changelogs
@@ -56,20 +57,21 @@ async function changelogsOf(options: TakeoverOptions): Promise<StoreChangelog[]>
     'local state wiped, restoring it from the changelog',
   )
   await task.close()
-  await wipeTaskDirectory(directory)
+  await storage.wipe(directory)
   task.attach(await openState(options))
   return changelogs
 }
 
 async function openState(options: TakeoverOptions): Promise<TaskState> {
-  const { task, directory, logger } = options
-  const open = (): Promise<TaskState> => TaskState.open({ directory, stores: task.subtopology.stores })
+  const { task, directory, logger, storage } = options
+  const open = (): Promise<TaskState> =>
+    TaskState.open({ storage, directory, stores: task.subtopology.stores })
   try {
     return await open()
   } catch (error) {
     if (!isMillraceError(error) || error.reaction !== 'wipe-restore') throw error
     logger.warn({ task: task.taskId, directory, error }, 'local state wiped, restoring it from the changelog')
-    await wipeTaskDirectory(directory)
+    await storage.wipe(directory)
     return open()
   }
 }

@@ -1,5 +1,4 @@
 import { invariant } from '#core'
-import type { RocksOptions } from '#core'
 import { RecordCursor } from '#log'
 import type { FetchedRecords, RecordBatchBuilder } from '#log'
 import type { StoreSpec } from '#topology'
@@ -12,14 +11,14 @@ import { LayeredKeyValueStore } from './layered-key-value-store.ts'
 import { LayeredSetStore } from './layered-set-store.ts'
 import type { LayeredStore } from './layered-store.ts'
 import { MemoryBackend } from './memory-backend.ts'
-import { RocksBackend } from './rocksdb-backend.ts'
+import type { StateStorage } from './storage.ts'
 
 export interface TaskStateOptions {
   /** Of this task alone; created when missing. */
   readonly directory: string
   /** Sorted by name. */
   readonly stores: readonly StoreSpec[]
-  readonly rocks?: RocksOptions
+  readonly storage: StateStorage
   readonly setMemoryBytesMax?: number
 }
 
@@ -74,7 +73,7 @@ export class TaskState {
    */
   static async open(options: TaskStateOptions): Promise<TaskState> {
     const persistent = options.stores.some((spec) => spec.persistent)
-    const disk = persistent ? await RocksBackend.open(options.directory, options.rocks) : undefined
+    const disk = persistent ? await options.storage.open(options.directory) : undefined
     const memory = new MemoryBackend()
     const backends = new Set<StateBackend>(disk === undefined ? [memory] : [disk, memory])
     const journal = new Journal()

@@ -8,7 +8,10 @@ import { typedStore } from '#topology'
 import type { StoreOf, StoreSpec } from '#topology'
 import type { TaskPosition } from '../changelog.ts'
 import type { Checkpoint } from '../checkpoint.ts'
+import { rocksStorage } from '../storage.ts'
 import { TaskState } from '../task-state.ts'
+
+const storage = rocksStorage()
 
 interface Sealed {
   readonly store: string
@@ -36,7 +39,7 @@ export class StateHarness<S extends StoreSpec> {
     options: { readonly setMemoryBytesMax?: number } = {},
   ): Promise<StateHarness<S>> {
     const root = await mkdtemp(join(tmpdir(), 'millrace-state-'))
-    const state = await TaskState.open({ directory: join(root, '0'), stores: [spec], ...options })
+    const state = await TaskState.open({ directory: join(root, '0'), stores: [spec], storage, ...options })
     return new StateHarness(spec, root, state)
   }
 
@@ -102,7 +105,7 @@ export class StateHarness<S extends StoreSpec> {
     while (this.#sealed.length > 0) this.settle()
     const { directory } = this.state
     await this.state.close()
-    this.state = await TaskState.open({ directory, stores: [this.spec] })
+    this.state = await TaskState.open({ directory, stores: [this.spec], storage })
   }
 
   /** Opens an empty directory and restores it from the changelog. */
@@ -110,7 +113,7 @@ export class StateHarness<S extends StoreSpec> {
     while (this.#sealed.length > 0) this.settle()
     await this.state.close()
     const directory = join(this.root, `restored-${++this.#directories}`)
-    this.state = await TaskState.open({ directory, stores: [this.spec] })
+    this.state = await TaskState.open({ directory, stores: [this.spec], storage })
     const records = new FetchedRecords({
       topic: 'changelog',
       partition: 0,
