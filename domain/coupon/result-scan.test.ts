@@ -27,7 +27,10 @@ function expectAgreement(bytes: Buffer): void {
 
 describe('peeking at a result', () => {
   it('agrees with JSON.parse on what we write', () => {
-    fc.assert(fc.property(resultArbitrary, (result) => expectAgreement(encode(resultSerde, result))))
+    fc.assert(
+      fc.property(resultArbitrary, (result) => expectAgreement(encode(resultSerde, result))),
+      { numRuns: 1000 },
+    )
   })
 
   it('agrees with JSON.parse on what others write', () => {
