@@ -47,6 +47,8 @@ function scriptedTransactor(transactor: Transactor, script: ScriptedOutcome[]): 
           return { kind: 'aborted', error }
         case 'fenced':
           return { kind: 'fenced', error }
+        default:
+          return outcome satisfies never
       }
     },
   }
