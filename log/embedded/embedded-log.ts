@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import { silentLogger } from '#core'
+import { isMillraceError, silentLogger } from '#core'
 import type { Clock, Logger } from '#core'
 import { logError } from '#log'
 import type {
@@ -89,7 +89,8 @@ class EmbeddedLog implements Log {
 
   async transactor(transactionalId: string, options: TransactorOptions = {}): Promise<Transactor> {
     this.#assertOpen()
-    const epoch = await this.#broker.beginTransactor(transactionalId, options.transactionTimeoutMs ?? 10_000)
+    const timeoutMs = options.transactionTimeoutMs ?? 10_000
+    const epoch = await reached(this.#broker.beginTransactor(transactionalId, timeoutMs))
     const transactor = new EmbeddedTransactor({
       transactionalId,
       broker: this.#broker,
@@ -104,7 +105,7 @@ class EmbeddedLog implements Log {
   async join(options: JoinOptions): Promise<Membership> {
     this.#assertOpen()
     const { group, topics, instanceId } = options
-    const { memberId } = await this.#broker.joinGroup({ group, topics, instanceId })
+    const { memberId } = await reached(this.#broker.joinGroup({ group, topics, instanceId }))
     const membership = new EmbeddedMembership({
       broker: this.#broker,
       memberId,
@@ -136,13 +137,24 @@ class EmbeddedLog implements Log {
 
 function adminOf(broker: BrokerApi): LogAdmin {
   return {
-    ensureTopics: (topics) => broker.ensureTopics(topics),
-    describeTopics: (names) => broker.describeTopics(names),
-    deleteTopics: (names) => broker.deleteTopics(names),
-    offsets: (partitions) => broker.offsets(partitions),
-    deleteRecords: (before) => broker.deleteRecords(before),
+    ensureTopics: (topics) => reached(broker.ensureTopics(topics)),
+    describeTopics: (names) => reached(broker.describeTopics(names)),
+    deleteTopics: (names) => reached(broker.deleteTopics(names)),
+    offsets: (partitions) => reached(broker.offsets(partitions)),
+    deleteRecords: (before) => reached(broker.deleteRecords(before)),
     committedOffsets: (group, partitions, { requireStable }) =>
-      broker.committedOffsets(group, partitions, requireStable),
-    deleteGroup: (group) => broker.deleteGroup(group),
+      reached(broker.committedOffsets(group, partitions, requireStable)),
+    deleteGroup: (group) => reached(broker.deleteGroup(group)),
+  }
+}
+
+/** A port that closed is a log that closed. */
+async function reached<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    throw isMillraceError(error, 'RPC_CLOSED')
+      ? logError('LOG_CLOSED', 'The log is closed. Open it again.', { cause: error })
+      : error
   }
 }

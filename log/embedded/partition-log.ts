@@ -97,33 +97,33 @@ export class PartitionLog {
    * below `limit`: at least one if there is any, then up to about `bytesMax`.
    */
   readStored(database: RocksDatabase, offset: number, limit: number, bytesMax: number): Buffer[] {
-    const found: Buffer[] = []
     const cursor = database.scan({
       gte: this.#keyAt(offset),
       lt: this.#keyAt(limit),
       highWaterMarkBytes: bytesMax,
     })
     try {
-      let bytes = 0
-      for (let full = false; !full;) {
-        const entries = cursor.next(1024)
-        full = entries.length === 0
+      let entries = cursor.next(1024)
+      const first = entries[0]?.[1]
+      const found: Buffer[] = []
+      // A position after a seek may lie inside of a batch; one that a read left behind does not.
+      if (first === undefined || baseOffsetOf(first) > offset) {
+        const holding = this.#batchHolding(database, offset)
+        if (holding !== undefined) found.push(holding)
+      }
+      let bytes = found[0]?.length ?? 0
+      while (entries.length > 0) {
         for (const [, batch] of entries) {
           bytes += batch.length
-          full = found.length > 0 && bytes > bytesMax
-          if (full) break
+          if (found.length > 0 && bytes > bytesMax) return found
           found.push(batch)
         }
+        entries = cursor.next(1024)
       }
+      return found
     } finally {
       cursor.close()
     }
-    const first = found[0]
-    if (first === undefined || baseOffsetOf(first) > offset) {
-      const holding = this.#batchHolding(database, offset)
-      if (holding !== undefined) found.unshift(holding)
-    }
-    return found
   }
 
   /** The key range of all batches below `limit`. */

@@ -40,7 +40,10 @@ export class TransactionCoordinator {
   /** By transactional id; ends with its transactor, so it is bounded by those that are open. */
   readonly #holders = new Map<string, Holder>()
   #epochs = 0
-  #sweeping: AbortController | undefined
+  /** When the sweeper looks next, and what makes it look earlier. */
+  #sweepAt = Infinity
+  #sweep = new AbortController()
+  #closed = false
 
   constructor(options: {
     readonly clock: Clock
@@ -104,10 +107,11 @@ export class TransactionCoordinator {
       offset,
       metadata,
     }))
+    const deadline = this.#clock.now() + holder.timeoutMs
     holder.timedOut = false
-    holder.prepared = { appends, offsets, deadline: this.#clock.now() + holder.timeoutMs }
+    holder.prepared = { appends, offsets, deadline }
     this.#offsets.hold(offsets)
-    this.#sweep()
+    this.#sweepBy(deadline)
   }
 
   async commit(transactionalId: string, epoch: number): Promise<readonly number[]> {
@@ -149,7 +153,8 @@ export class TransactionCoordinator {
   }
 
   close(): void {
-    this.#sweeping?.abort()
+    this.#closed = true
+    this.#sweep.abort()
   }
 
   #write(prepared: Prepared): Promise<readonly number[]> {
@@ -188,27 +193,31 @@ export class TransactionCoordinator {
     this.#offsets.release(prepared.offsets)
   }
 
-  /** Aborts what is open too long. One sleeper for all, and only while something is open. */
-  #sweep(): void {
-    if (this.#sweeping !== undefined) return
-    const stop = new AbortController()
-    this.#sweeping = stop
-    const run = async (): Promise<void> => {
-      for (;;) {
-        const open = [...this.#holders.values()].filter((holder) => holder.prepared !== undefined)
-        if (open.length === 0 || stop.signal.aborted) break
-        const next = Math.min(...open.map((holder) => holder.prepared?.deadline ?? Infinity))
-        await this.#clock.sleep(Math.max(next - this.#clock.now(), 1), stop.signal)
-        for (const holder of open) {
-          if (holder.prepared !== undefined && holder.prepared.deadline <= this.#clock.now()) {
-            this.#drop(holder)
-            holder.timedOut = true
-          }
+  /** Makes sure that what is open too long is aborted: one sleeper for all, and only while something is open. */
+  #sweepBy(deadline: number): void {
+    if (this.#sweepAt <= deadline) return
+    const idle = this.#sweepAt === Infinity
+    this.#sweepAt = deadline
+    if (idle) void this.#sweepUntilIdle()
+    else this.#sweep.abort()
+  }
+
+  async #sweepUntilIdle(): Promise<void> {
+    while (this.#sweepAt < Infinity && !this.#closed) {
+      this.#sweep = new AbortController()
+      await this.#clock.sleep(Math.max(this.#sweepAt - this.#clock.now(), 0), this.#sweep.signal)
+      const now = this.#clock.now()
+      this.#sweepAt = Infinity
+      for (const holder of this.#holders.values()) {
+        if (holder.prepared === undefined) continue
+        if (holder.prepared.deadline <= now) {
+          this.#drop(holder)
+          holder.timedOut = true
+        } else {
+          this.#sweepAt = Math.min(this.#sweepAt, holder.prepared.deadline)
         }
       }
-      this.#sweeping = undefined
     }
-    void run()
   }
 }
 

@@ -1,0 +1,257 @@
+import { expect } from 'vitest'
+import type { Assignor, GroupMetadata, Log, Membership, TopicPartition } from '../index.ts'
+import { freshName, readAll, valuesOf } from './harness.ts'
+import type { Define } from './harness.ts'
+import { alone, committed, request } from './transactions.ts'
+
+/** Balanced and sticky: everyone keeps what it owns up to its share; the rest goes round. */
+export const stickyAssignor: Assignor = (members, partitionCounts) => {
+  const all: TopicPartition[] = [...partitionCounts].flatMap(([topic, count]) =>
+    Array.from({ length: count }, (_, partition) => ({ topic, partition })),
+  )
+  const sorted = [...members].toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
+  const share = Math.ceil(all.length / sorted.length)
+  const taken = new Set<string>()
+  const kept = sorted.map((member) => {
+    const mine = all
+      .filter((one) => member.owned.some((owned) => nameOf(owned) === nameOf(one)))
+      .slice(0, share)
+    for (const one of mine) taken.add(nameOf(one))
+    return { memberId: member.memberId, partitions: mine }
+  })
+  for (const one of all.filter((left) => !taken.has(nameOf(left)))) {
+    kept.toSorted((a, b) => a.partitions.length - b.partitions.length)[0]?.partitions.push(one)
+  }
+  const greetings = sorted.map((member) => Buffer.from(member.userData).toString()).join(',')
+  return new Map(
+    kept.map(({ memberId, partitions }) => [memberId, { partitions, userData: Buffer.from(greetings) }]),
+  )
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
+}
+
+/** A member that writes down what it is told. */
+class TestMember {
+  readonly name: string
+  readonly owned = new Set<string>()
+  readonly events: string[]
+  userData = ''
+  /** When set, `revoked` waits for it. */
+  hold: Promise<void> | undefined
+  membership: Membership | undefined
+
+  constructor(name: string, events: string[]) {
+    this.name = name
+    this.events = events
+  }
+
+  async join(log: Log, group: string, topics: readonly string[], assignor = stickyAssignor): Promise<this> {
+    this.membership = await log.join({
+      group,
+      topics,
+      assignor,
+      userData: () => Buffer.from(this.name),
+      listener: {
+        assigned: async (partitions, userData) => {
+          this.userData = Buffer.from(userData).toString()
+          for (const partition of partitions) {
+            this.owned.add(nameOf(partition))
+            this.events.push(`${this.name} assigned ${partition.partition}`)
+          }
+        },
+        revoked: async (partitions) => {
+          for (const { partition } of partitions) this.events.push(`${this.name} revoking ${partition}`)
+          await this.hold
+          for (const partition of partitions) {
+            this.owned.delete(nameOf(partition))
+            this.events.push(`${this.name} revoked ${partition.partition}`)
+          }
+        },
+        lost: async (partitions) => {
+          for (const partition of partitions) {
+            this.owned.delete(nameOf(partition))
+            this.events.push(`${this.name} lost ${partition.partition}`)
+          }
+        },
+      },
+    })
+    return this
+  }
+
+  metadata(): GroupMetadata {
+    if (this.membership === undefined) throw new Error(`${this.name} has not joined`)
+    return this.membership.metadata()
+  }
+
+  async leave(): Promise<void> {
+    await this.membership?.leave()
+  }
+}
+
+export function groupTests(define: Define): void {
+  define('gives a single member everything', async ({ log, topic, until }) => {
+    const name = await topic(3)
+    const group = freshName('group')
+    const member = await new TestMember('a', []).join(log, group, [name])
+    await until('all is assigned', () => member.owned.size === 3)
+    expect(member.metadata()).toMatchObject({ group })
+    expect(member.metadata().generation).toBeGreaterThanOrEqual(0)
+    expect(member.userData).toBe('a')
+    await member.leave()
+    expect(member.owned.size).toBe(0)
+    expect(member.events.filter((event) => event.includes('revoked')).length).toBe(3)
+  })
+
+  define(
+    'moves only what changes owner, and only after it was revoked',
+    async ({ log, connect, topic, until }) => {
+      const name = await topic(4)
+      const group = freshName('group')
+      const events: string[] = []
+      const first = await new TestMember('a', events).join(log, group, [name])
+      await until('a owns all', () => first.owned.size === 4)
+      const generation = first.metadata().generation
+      const second = await new TestMember('b', events).join(await connect(), group, [name])
+      await until('both own half', () => first.owned.size === 2 && second.owned.size === 2)
+      for (const moved of second.owned) {
+        const partition = moved.slice(name.length + 1)
+        expect(events.indexOf(`a revoked ${partition}`)).toBeGreaterThan(-1)
+        expect(events.indexOf(`a revoked ${partition}`)).toBeLessThan(
+          events.indexOf(`b assigned ${partition}`),
+        )
+      }
+      expect(events.filter((event) => event.startsWith('a revoked')).length).toBe(2)
+      expect(first.metadata().generation).toBeGreaterThan(generation)
+      await until(
+        'both were told the same',
+        () => first.userData.length === 3 && second.userData.length === 3,
+      )
+      await second.leave()
+      await until('a owns all again', () => first.owned.size === 4)
+      await first.leave()
+    },
+  )
+
+  define(
+    'does not hand a partition over before its revocation resolved',
+    async ({ log, connect, topic, until, sleep }) => {
+      const name = await topic(2)
+      const group = freshName('group')
+      const events: string[] = []
+      const first = await new TestMember('a', events).join(log, group, [name])
+      await until('a owns all', () => first.owned.size === 2)
+      const held = Promise.withResolvers<void>()
+      first.hold = held.promise
+      const second = await new TestMember('b', events).join(await connect(), group, [name])
+      await until('a is asked to revoke', () => events.some((event) => event.startsWith('a revoking')))
+      await sleep(30)
+      expect(second.owned.size).toBe(0)
+      held.resolve()
+      await until('b owns one', () => second.owned.size === 1)
+      first.hold = undefined
+      await second.leave()
+      await first.leave()
+    },
+  )
+
+  define(
+    'lets an owner commit while it is being revoked, and not afterwards',
+    async ({ log, connect, topic, until }) => {
+      const name = await topic(2)
+      const group = freshName('group')
+      const events: string[] = []
+      const first = await new TestMember('a', events).join(log, group, [name])
+      await until('a owns all', () => first.owned.size === 2)
+      const old = first.metadata()
+      const transactor = await log.transactor(freshName('tx'))
+      expect(await transactor.prepare(request(name, old, 1, [['a']]))).toBeUndefined()
+      expect(await transactor.commit()).toMatchObject({ kind: 'committed' })
+      const held = Promise.withResolvers<void>()
+      first.hold = held.promise
+      const second = await new TestMember('b', events).join(await connect(), group, [name])
+      await until('a is asked to revoke', () => events.some((event) => event.startsWith('a revoking')))
+      expect(await transactor.prepare(request(name, first.metadata(), 2, [['b']]))).toBeUndefined()
+      expect(await transactor.commit()).toMatchObject({ kind: 'committed' })
+      held.resolve()
+      await until('b owns one', () => second.owned.size === 1)
+      await until('a is in the next generation', () => first.metadata().generation > old.generation)
+      expect(await transactor.prepare(request(name, old, 3, [['stale']]))).toMatchObject({ kind: 'fenced' })
+      await transactor.abort()
+      expect(await transactor.prepare(request(name, first.metadata(), 4, [['c']]))).toBeUndefined()
+      expect(await transactor.commit()).toMatchObject({ kind: 'committed' })
+      expect(valuesOf(await readAll(log, name))).toEqual(['a', 'b', 'c'])
+      expect(await committed(log, group, name)).toBe(4)
+      await transactor.close()
+      await second.leave()
+      await first.leave()
+    },
+  )
+
+  define('fences whoever is not a member while the group has members', async ({ log, topic, until }) => {
+    const name = await topic()
+    const group = freshName('group')
+    const member = await new TestMember('a', []).join(log, group, [name])
+    await until('a owns all', () => member.owned.size === 1)
+    const metadata = member.metadata()
+    const transactor = await log.transactor(freshName('tx'))
+    for (const stranger of [alone(group), { ...metadata, memberId: 'somebody-else' }]) {
+      expect(await transactor.prepare(request(name, stranger, 1, [['x']]))).toMatchObject({ kind: 'fenced' })
+      await transactor.abort()
+    }
+    await member.leave()
+    expect(await transactor.prepare(request(name, metadata, 2, [['y']]))).toMatchObject({ kind: 'fenced' })
+    await transactor.abort()
+    expect(await transactor.prepare(request(name, alone(group), 3, [['z']]))).toBeUndefined()
+    expect(await transactor.commit()).toMatchObject({ kind: 'committed' })
+    expect(valuesOf(await readAll(log, name))).toEqual(['z'])
+    await transactor.close()
+  })
+
+  define('serves members that come and go at once', async ({ log, connect, topic, until }) => {
+    const name = await topic(6)
+    const group = freshName('group')
+    const others = [log, await connect(), await connect()]
+    const members = await Promise.all(
+      others.map((client, index) => new TestMember(`m${index}`, []).join(client, group, [name])),
+    )
+    await until('everyone owns two', () => members.every((member) => member.owned.size === 2))
+    expect(new Set(members.flatMap((member) => [...member.owned])).size).toBe(6)
+    const [first, ...rest] = members
+    await Promise.all(rest.map((member) => member.leave()))
+    await until('the first owns all', () => first?.owned.size === 6)
+    await first?.leave()
+  })
+
+  define('refuses to delete a group with members', async ({ log, topic, until }) => {
+    const name = await topic()
+    const group = freshName('group')
+    const member = await new TestMember('a', []).join(log, group, [name])
+    await until('a owns all', () => member.owned.size === 1)
+    await expect(log.admin.deleteGroup(group)).rejects.toMatchObject({ code: 'LOG_INVALID_REQUEST' })
+    await member.leave()
+    await log.admin.deleteGroup(group)
+  })
+}
+
+export function groupKillTests(define: Define): void {
+  define(
+    'gives the partitions of a crashed member to the others',
+    async ({ log, connect, topic, until, kill }) => {
+      const name = await topic(2)
+      const group = freshName('group')
+      const survivor = await new TestMember('a', []).join(log, group, [name])
+      const client = await connect()
+      const victim = await new TestMember('b', []).join(client, group, [name])
+      await until('both own one', () => survivor.owned.size === 1 && victim.owned.size === 1)
+      const stale = victim.metadata()
+      await kill?.(client)
+      await until('the survivor owns all', () => survivor.owned.size === 2)
+      const transactor = await log.transactor(freshName('tx'))
+      expect(await transactor.prepare(request(name, stale, 1, [['x']]))).toMatchObject({ kind: 'fenced' })
+      await transactor.close()
+      await survivor.leave()
+    },
+  )
+}
