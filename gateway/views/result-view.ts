@@ -162,9 +162,9 @@ export class ResultView {
   async prune(): Promise<void> {
     const now = this.#options.clock.now()
     for (let partition = 0; partition < this.#positions.length; partition++) {
-      const expired = this.#retention.expiredBelow(partition, now)
       const position = this.#position(partition)
-      if (expired === undefined || expired <= position.expired) continue
+      const expired = this.#retention.expiredBelow(partition, now, position.decided)
+      if (expired <= position.expired) continue
       // First the word that they are gone, then the deletion: a crash between the two only leaves space in use.
       this.#write(this.#db.batch(), partition, { ...position, expired })
       await this.#retention.delete(partition, expired, now)

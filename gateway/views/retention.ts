@@ -38,25 +38,28 @@ export class Retention {
     write.put(key, value)
   }
 
-  /** Commands below it were decided before the retention began; undefined when there are none. */
-  expiredBelow(partition: number, now: number): number | undefined {
-    const lastSlot = Math.floor((now - this.#retentionMs) / this.#slotMs)
-    if (lastSlot < 0) return undefined
+  /** Commands below it were decided before the retention began. `decided`: the end of all decided ones. */
+  expiredBelow(partition: number, now: number, decided: number): number {
+    const slot = this.#firstKeptSlot(now)
     const cursor = this.#db.scan({
-      gte: timeMarkKey(partition, 0),
-      lte: timeMarkKey(partition, lastSlot),
-      reverse: true,
+      gte: timeMarkKey(partition, slot),
+      lt: timeMarkKey(partition + 1, 0),
       limit: 1,
     })
     const found = cursor.next(1)[0]
     cursor.close()
-    return found === undefined ? undefined : readI64(found[1], 0)
+    return found === undefined ? decided : readI64(found[1], 0)
   }
 
   async delete(partition: number, below: number, now: number): Promise<void> {
-    const lastSlot = Math.floor((now - this.#retentionMs) / this.#slotMs)
+    const slot = this.#firstKeptSlot(now)
     await this.#db.deleteRange({ gte: batchKey(partition, 0), lt: batchKey(partition, below) })
     await this.#db.deleteRange({ gte: cancelledKey(partition, 0), lt: cancelledKey(partition, below) })
-    await this.#db.deleteRange({ gte: timeMarkKey(partition, 0), lt: timeMarkKey(partition, lastSlot) })
+    await this.#db.deleteRange({ gte: timeMarkKey(partition, 0), lt: timeMarkKey(partition, slot) })
+  }
+
+  /** Every decision in an earlier slot is older than the retention. */
+  #firstKeptSlot(now: number): number {
+    return Math.max(0, Math.floor((now - this.#retentionMs) / this.#slotMs))
   }
 }
