@@ -46,7 +46,7 @@ export function nonceOf(number: number): string {
   return number.toString(16).padStart(16, '0')
 }
 
-export const idArbitrary = fc
+const idArbitrary = fc
   .string({ unit: fc.constantFrom('a', 'Z', '0', '9', '.', '_', '~', ':', '-'), minLength: 1, maxLength: 20 })
   .filter((id) => id !== '.' && id !== '..')
 
