@@ -1,8 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
-const project = (name: string, include: string[], timeoutMs: number) => ({
-  test: { name, include, pool: 'forks' as const, testTimeout: timeoutMs, hookTimeout: timeoutMs },
+const project = (name: string, include: string[], timeoutMs: number, globalSetup: string[] = []) => ({
+  test: {
+    name,
+    include,
+    globalSetup,
+    pool: 'forks' as const,
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+  },
 })
+
+/** Starts PostgreSQL and Redis, or uses those that test/run.ts started. */
+const servers = ['test/servers/global-setup.ts']
 
 export default defineConfig({
   test: {
@@ -12,8 +22,8 @@ export default defineConfig({
         ['{core,topology,state,log,processor,domain,gateway,sink,cli}/**/*.test.ts', 'test/*.test.ts'],
         10_000,
       ),
-      project('integration', ['test/integration/**/*.test.ts'], 120_000),
-      project('fault', ['test/fault/**/*.test.ts'], 600_000),
+      project('integration', ['test/integration/**/*.test.ts'], 120_000, servers),
+      project('fault', ['test/fault/**/*.test.ts'], 600_000, servers),
     ],
   },
 })

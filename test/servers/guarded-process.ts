@@ -1,0 +1,86 @@
+/** Child processes that end with us, however we end. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+
+export interface GuardedProcess {
+  /** What it has written so far, both streams; the last 16 KiB. */
+  output(): string
+  /** True once it has ended. */
+  ended(): boolean
+  /** Ends it and waits for that. */
+  stop(): Promise<void>
+}
+
+/**
+ * A shell between us and the command holds the read end of a pipe: when this process is gone, killed even, the pipe
+ * closes and the shell ends the command and runs `cleanup`.
+ */
+const guard = `
+  "$@" </dev/null &
+  child=$!
+  ( while read -r _; do :; done; kill -"$STOP_SIGNAL" "$child" 2>/dev/null ) <&3 &
+  wait "$child"
+  wait "$child" 2>/dev/null
+  eval "$CLEANUP"`
+
+export interface GuardedOptions {
+  readonly command: readonly [string, ...string[]]
+  /** Without SIG: what the command takes as "stop now". */
+  readonly stopSignal: string
+  /** Shell text run when it has ended. */
+  readonly cleanup?: string
+  /** Runs as this user instead of ours. */
+  readonly user?: SystemUser
+}
+
+export interface SystemUser {
+  readonly uid: number
+  readonly gid: number
+}
+
+const outputBytesMax = 16 * 1024
+
+export function startGuarded({ command, stopSignal, cleanup = ':', user }: GuardedOptions): GuardedProcess {
+  const child: ChildProcess = spawn('sh', ['-c', guard, 'sh', ...command], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, STOP_SIGNAL: stopSignal, CLEANUP: cleanup },
+    // A Ctrl-C in the terminal is for us; we end the server ourselves.
+    detached: true,
+    ...user,
+  })
+  let output = ''
+  let ended = false
+  const collect = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-outputBytesMax)
+  }
+  child.stdout?.on('data', collect)
+  child.stderr?.on('data', collect)
+  const end = new Promise<void>((resolve) => {
+    const done = (): void => {
+      ended = true
+      resolve()
+    }
+    child.once('exit', done)
+    child.once('error', (error) => {
+      output += error.message
+      done()
+    })
+  })
+  // A server must not keep the test run alive.
+  child.unref()
+  const pipe = child.stdio[3] as unknown as {
+    end(): void
+    unref?(): void
+    on(event: 'error', heard: () => void): void
+  }
+  pipe.on('error', () => {})
+  return {
+    output: () => output,
+    ended: () => ended,
+    async stop() {
+      pipe.end()
+      child.ref()
+      await end
+    },
+  }
+}
