@@ -13,6 +13,10 @@ export class MovableClock implements Clock {
     return systemClock.sleep(ms, signal)
   }
 
+  yield(): Promise<void> {
+    return systemClock.yield()
+  }
+
   advance(ms: number): void {
     this.#ahead += ms
   }
