@@ -190,12 +190,15 @@ export interface BatchMark {
 
 const lengthGapBytes = 5
 const maxPrefixBytes = 64
+const maxVarintBytes = 10
 
 /** Writes the varint length of what follows the gap at `start`, and moves the content against it. */
 function closeGap(out: ByteWriter, start: number): void {
   const contentStart = start + lengthGapBytes
   const size = out.length - contentStart
   const end = out.length
+  // Growing after going back would keep only what lies before `start`.
+  out.reserve(maxVarintBytes)
   out.length = start
   out.varint(size)
   const shift = contentStart - out.length

@@ -112,7 +112,7 @@ export class EmbeddedAppender implements Appender {
   async #drain(): Promise<void> {
     while (this.#waiting.size > 0 || this.#turn.length > 0 || this.#flights.size > 0) {
       await Promise.all(this.#flights)
-      await new Promise((resolve) => setImmediate(resolve))
+      await this.#clock.yield()
     }
     this.#onClosed(this)
   }

@@ -81,7 +81,7 @@ async function readDirtyRange(partition: PartitionLog, context: CompactionContex
       bytes += batch.length
     }
     if (batches.length === 0) break
-    await breath()
+    await context.clock.yield()
   }
   return { latest, limit: at, bytes }
 }
@@ -108,7 +108,7 @@ async function rewriteBelow(
       if (kept !== batch && at > partition.start) partition.rewrite(group, baseOffsetOf(batch), kept)
     }
     if (group.count > 0) context.database.write(group, { sync: false })
-    await breath()
+    await context.clock.yield()
   }
   return keptBytes
 }
@@ -156,8 +156,4 @@ function addCleaning(
 
 function isStopped(partition: PartitionLog, context: CompactionContext): boolean {
   return partition.deleted || context.signal.aborted
-}
-
-function breath(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -92,7 +92,7 @@ export class GroupCommit {
 
   /** Resolves when everything staged so far is durable or failed. */
   async drain(): Promise<void> {
-    while (this.#staged.length > 0) await new Promise((resolve) => setImmediate(resolve))
+    while (this.#staged.length > 0) await this.#clock.yield()
   }
 
   #flush(): void {
