@@ -9,13 +9,23 @@ import type { Clock } from '#core'
 
 export interface Program {
   readonly url: string
-  stop(): Promise<void>
+  /** SIGTERM; resolves with the exit code once it has ended. */
+  stop(): Promise<number | null>
+  /** SIGKILL; resolves once it has ended. */
+  kill(): Promise<void>
 }
+
+/** Variables beside those that name its directories; they win. */
+export type ProgramEnvironment = Readonly<Record<string, string>>
 
 const startTimeoutMs = 30_000
 
 /** Starts everything below `directory` on a free port; resolves once it is ready. */
-export async function startProgram(directory: string, clock: Clock): Promise<Program> {
+export async function startProgram(
+  directory: string,
+  clock: Clock,
+  environment: ProgramEnvironment = {},
+): Promise<Program> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('../main.ts', import.meta.url)), 'start'], {
     env: {
       PATH: process.env['PATH'],
@@ -26,6 +36,7 @@ export async function startProgram(directory: string, clock: Clock): Promise<Pro
       STATE_DIR: join(directory, 'state'),
       VIEW_DIR: join(directory, 'view'),
       LOG_LEVEL: 'warn',
+      ...environment,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -41,13 +52,16 @@ export async function startProgram(directory: string, clock: Clock): Promise<Pro
       if (child.exitCode !== null || clock.now() > deadline) throw startFailed('it did not become ready')
       await clock.sleep(50)
     }
+    const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => {
+      child.kill(signal)
+      await exited
+      process.off('exit', kill)
+      return child.exitCode
+    }
     return {
       url,
-      stop: async () => {
-        child.kill('SIGTERM')
-        await exited
-        process.off('exit', kill)
-      },
+      stop: () => end('SIGTERM'),
+      kill: async () => void (await end('SIGKILL')),
     }
   } catch (error) {
     child.kill('SIGKILL')

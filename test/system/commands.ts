@@ -1,0 +1,40 @@
+/** Commands given to a system: over HTTP, or straight into the log of a stopped one. */
+import { commandSerde, formatClaimId } from '#domain/coupon'
+import type { Log } from '#log'
+import { partitionOf } from '#log'
+import { encode } from '#topology'
+import { topics } from './coupon-history.ts'
+import type { System } from './system.ts'
+
+/** As the program's default. */
+export const partitions = 4
+
+export function partitionOfCoupon(couponId: string): number {
+  return partitionOf(couponId, partitions)
+}
+
+export async function openCoupon(
+  system: System,
+  couponId: string,
+  terms: { readonly stock: number; readonly perUserLimit?: number },
+): Promise<void> {
+  const { status, body } = await system.http.send('POST', '/api/v1/coupons', { couponId, ...terms })
+  if (status !== 201) throw new Error(`opening ${couponId} answered ${status}: ${JSON.stringify(body)}`)
+}
+
+/** Appends `count` claims of as many users; returns the last one's id. */
+export async function backlog(log: Log, couponId: string, count: number): Promise<string> {
+  const appender = log.appender({ bufferBytesMax: 1 << 30 })
+  const nonce = '0123456789abcdef'
+  const appended = await Promise.all(
+    Array.from({ length: count }, (_, at) => {
+      const userId = `user-${at}`
+      const value = encode(commandSerde, { command: 'issue', couponId, by: userId, nonce, userId })
+      return appender.append({ topic: topics.issue, key: couponId, value })
+    }),
+  )
+  await appender.close()
+  const last = appended.at(-1)
+  if (last === undefined) throw new RangeError('a backlog has at least one claim')
+  return formatClaimId({ nonce, version: topics.version, ...last })
+}

@@ -1,0 +1,41 @@
+/** Whole topics, read as a read_committed consumer does. */
+import type { Log } from '#log'
+
+export interface TopicRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+/** Every record of every partition, as of now. */
+export async function readTopic(log: Log, topic: string): Promise<TopicRecord[][]> {
+  const description = (await log.admin.describeTopics([topic])).get(topic)
+  if (description === undefined) throw new Error(`there is no topic ${topic}`)
+  const partitions = Array.from({ length: description.partitions }, (_, partition) => ({ topic, partition }))
+  const edges = await log.admin.offsets(partitions)
+  const reader = log.reader()
+  try {
+    const records: TopicRecord[][] = partitions.map(() => [])
+    for (const edge of edges) reader.seek(edge, edge.start)
+    while (edges.some((edge) => (reader.position(edge) ?? 0) < edge.highWatermark)) {
+      for (const fetched of await reader.poll(1000)) {
+        for (const cursor = fetched.cursor(); cursor.next();) {
+          records[fetched.partition]?.push({
+            offset: cursor.offset,
+            timestamp: cursor.timestamp,
+            key: copyOf(cursor.key()),
+            value: copyOf(cursor.value()),
+          })
+        }
+      }
+    }
+    return records
+  } finally {
+    await reader.close()
+  }
+}
+
+function copyOf(view: Buffer | null): Buffer | null {
+  return view === null ? null : Buffer.from(view)
+}

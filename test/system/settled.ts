@@ -1,0 +1,80 @@
+/** Waiting until what was asked is decided and every store has it. */
+import { Client } from 'pg'
+import { Redis } from 'ioredis'
+import { systemClock } from '#core'
+import { parseClaimId } from '#domain/coupon'
+import type { ClaimPosition } from '#domain/coupon'
+import { topics } from './coupon-history.ts'
+import type { System } from './system.ts'
+
+const timeoutMs = 60_000
+
+/** Calls `holds` until it answers true. Fails with `what` after a minute. */
+export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = systemClock.now() + timeoutMs
+  while (!(await holds())) {
+    if (systemClock.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    await systemClock.sleep(50)
+  }
+}
+
+/** Resolves once every claim is decided. */
+export async function decided(system: System, claimIds: readonly string[]): Promise<void> {
+  for (const claimId of claimIds) {
+    await eventually(`claim ${claimId} is decided`, async () => {
+      const { status, body } = await system.http.send('GET', `/api/v1/claims/${claimId}`)
+      return status === 200 && (body as { status: string }).status !== 'pending'
+    })
+  }
+}
+
+/**
+ * Resolves once both stores have the results of these claims, agree on where they stand, and stand still: a result
+ * has at least the offset of its command.
+ */
+export async function loaded(system: System, claimIds: readonly string[]): Promise<void> {
+  const ends = new Map<number, number>()
+  for (const claimId of claimIds) {
+    const { partition, offset } = parseClaimId(claimId) as ClaimPosition
+    ends.set(partition, Math.max(ends.get(partition) ?? 0, offset + 1))
+  }
+  let before = ''
+  await eventually('the stores have every result', async () => {
+    const [sql, memory] = await positions(system)
+    const reached = [...ends].every(([partition, end]) => (sql.get(partition) ?? 0) >= end)
+    const now = JSON.stringify([...sql])
+    const still = reached && now === before && now === JSON.stringify([...memory])
+    before = now
+    if (!still) await systemClock.sleep(200)
+    return still
+  })
+}
+
+/** Next result offset by partition, of Postgres and of Redis. */
+async function positions(system: System): Promise<readonly [Map<number, number>, Map<number, number>]> {
+  const client = new Client({ connectionString: system.databaseUrl })
+  const redis = new Redis(system.redisUrl)
+  try {
+    await client.connect()
+    // The sink makes its tables once the rest is up.
+    const made = await client.query<{ table: string | null }>("select to_regclass('sink_offset') as table")
+    if (made.rows[0]?.table === null) return [new Map(), new Map()]
+    const { rows } = await client.query<{ partition: number; next: string }>(
+      'select partition, next_offset::text as next from sink_offset where topic = $1',
+      [topics.result],
+    )
+    const [offsets] = await redis.keys(`sink:offset:*:${topics.result}`)
+    const kept = offsets === undefined ? {} : await redis.hgetall(offsets)
+    return [
+      byPartition(rows.map(({ partition, next }) => [partition, Number(next)])),
+      byPartition(Object.entries(kept).map(([partition, next]) => [Number(partition), Number(next)])),
+    ]
+  } finally {
+    redis.disconnect()
+    await client.end()
+  }
+}
+
+function byPartition(entries: readonly (readonly [number, number])[]): Map<number, number> {
+  return new Map(entries.filter(([, next]) => next > 0).toSorted(([a], [b]) => a - b))
+}
