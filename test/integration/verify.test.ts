@@ -44,7 +44,11 @@ async function violated(acknowledged: readonly string[] = claimIds): Promise<num
 async function sql(statement: string): Promise<void> {
   const client = new Client({ connectionString: system.databaseUrl })
   await client.connect()
-  await client.query(statement).finally(() => client.end())
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
 }
 
 test('an honest run has no violation', async () => {
