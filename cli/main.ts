@@ -1,5 +1,6 @@
 /** The process: everything is loaded lazily from here, with the compiled code kept between starts. */
 import { enableCompileCache } from 'node:module'
+import { catchStopSignals } from './stop-signal.ts'
 
 enableCompileCache()
 
@@ -9,5 +10,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+const args = process.argv.slice(2)
+if (args[0] === 'start') catchStopSignals()
 const { run } = await import('./program.ts')
-process.exitCode = await run(process.argv.slice(2))
+process.exitCode = await run(args)

@@ -3,23 +3,38 @@
 /** Within this time a further signal is the same one: a terminal and npm both deliver Ctrl-C. */
 const sameSignalMs = 1000
 
+interface StopHandlers {
+  /** Called once, also when the signal came before the handlers. */
+  readonly stop: () => void
+  /** A further signal, more than a second later. */
+  readonly force: () => void
+}
+
+let handlers: StopHandlers | undefined
+let firstAt: number | undefined
+
 /**
- * Calls `stop` at the first SIGINT, SIGTERM or SIGHUP, or when the process that started us for an older Node is
- * gone, and `force` when one comes again more than a second later.
+ * From now on SIGINT, SIGTERM and SIGHUP no longer end the process; nor does it outlive the process that started it
+ * for an older Node. Called before the heavy modules are loaded, so that an early signal is an orderly stop too.
  */
-export function onStopSignal(handlers: { readonly stop: () => void; readonly force: () => void }): void {
-  let firstAt: number | undefined
-  const signalled = (): void => {
-    const now = performance.now()
-    if (firstAt === undefined) {
-      firstAt = now
-      handlers.stop()
-    } else if (now - firstAt > sameSignalMs) handlers.force()
-  }
+export function catchStopSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, signalled)
   if (process.channel) {
     process.once('disconnect', signalled)
     // Listening to it must not keep the process alive.
     process.channel.unref()
   }
+}
+
+export function onStopSignal(given: StopHandlers): void {
+  handlers = given
+  if (firstAt !== undefined) given.stop()
+}
+
+function signalled(): void {
+  const now = performance.now()
+  if (firstAt === undefined) {
+    firstAt = now
+    handlers?.stop()
+  } else if (now - firstAt > sameSignalMs) handlers?.force()
 }

@@ -40,7 +40,9 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
   const stopped = program.stop().then(() => true)
   const inTime = await Promise.race([stopped, late])
   timeout.abort()
-  if (inTime) return exitCodes.ok
-  terminal.err('millrace: stopping took too long and was cut off; nothing acknowledged is lost.\n')
-  process.exit(exitCodes.failed)
+  if (!inTime) {
+    terminal.err('millrace: stopping took too long and was cut off; nothing acknowledged is lost.\n')
+    process.exit(exitCodes.failed)
+  }
+  return exitCodes.ok
 }

@@ -15,7 +15,8 @@ import { topicNames, topicSpecs } from './topics.ts'
 
 const { settings, readableLogs, control, logs } = workerData as EngineThreadData
 const logger = createLogger({ level: settings.logLevel, worker: 'engine', readable: readableLogs })
-const { metrics, snapshot } = createMetrics({ processMetrics: false })
+const registry = createMetrics({ processMetrics: false })
+const { metrics } = registry
 const clock = systemClock
 const failure = Promise.withResolvers<void>()
 const closers: (() => Promise<void>)[] = []
@@ -33,18 +34,20 @@ async function start(): Promise<void> {
   const streams: Streams = await startStreams({ topology, log, appId, stateDir, clock, logger, metrics })
   closers.unshift(() => streams.stop())
   void streams.failed.then((error) => failure.reject(error))
-  while (!streams.state().ready && stopping === undefined) await clock.sleep(5)
+  while (!streams.state().ready && !halt.signal.aborted) await clock.sleep(5)
 }
 
+const halt = new AbortController()
 let starting: Promise<void> | undefined
 let stopping: Promise<void> | undefined
 
 const served: ThreadControl = {
   start: () => (starting ??= start()),
   failure: () => failure.promise,
-  metrics: snapshot,
+  metrics: () => registry.snapshot(),
   stop: () =>
     (stopping ??= (async () => {
+      halt.abort()
       // What is half open is finished first, so that there is one list to close.
       await starting?.catch(() => undefined)
       for (const close of closers) await close()

@@ -17,8 +17,9 @@ it('sums what several threads count under one name, and keeps labels apart', asy
 })
 
 it('answers the same instrument when asked for a name twice', async () => {
-  const { metrics, snapshot } = createMetrics({ processMetrics: false })
+  const registry = createMetrics({ processMetrics: false })
+  const { metrics } = registry
   metrics.gauge({ name: 'depth', help: 'depth' }).set(1)
   metrics.gauge({ name: 'depth', help: 'depth' }).set(7)
-  expect((await metricsText([await snapshot()])).body).toContain('depth 7')
+  expect((await metricsText([await registry.snapshot()])).body).toContain('depth 7')
 })

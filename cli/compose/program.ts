@@ -45,7 +45,7 @@ const readyPollMs = 10
 /** Resolves once it listens. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED. */
 export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
   const { settings, clock, logger, readableLogs } = options
-  const { metrics, snapshot } = createMetrics({ processMetrics: true })
+  const registry = createMetrics({ processMetrics: true })
   const threads: Thread[] = []
   const reads = new MessageChannel()
   let decides = false
@@ -55,8 +55,8 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     reads: connect<CouponReads>(reads.port1),
     clock,
     logger,
-    metrics,
-    metricsText: async () => metricsText([await snapshot(), ...(await threadSnapshots(threads))]),
+    metrics: registry.metrics,
+    metricsText: async () => metricsText([await registry.snapshot(), ...(await threadSnapshots(threads))]),
     adminToken: settings.adminToken,
     loopback: isLoopback(settings.host),
     advertisedUrl: settings.advertisedUrl,
@@ -64,7 +64,13 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     idempotencyRetentionMs: settings.idempotencyRetentionMs,
     readinessChecks: [{ name: 'processor', isReady: () => decides }],
   })
-  const http = await serveHttp(gateway, { host: settings.host, port: settings.port, clock })
+  const http = await serveHttp(gateway, { host: settings.host, port: settings.port, clock }).catch(
+    (error: unknown) => {
+      // An open port keeps the process alive.
+      reads.port1.close()
+      throw error
+    },
+  )
 
   const gatewayLog = new MessageChannel()
   const sinkLog = new MessageChannel()
@@ -76,7 +82,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   )
   threads.push(engine)
 
-  let stopping: Promise<void> | undefined
+  const stopping = new AbortController()
   let log: Log | undefined
   const follow = async (): Promise<void> => {
     log = await openEmbeddedLog(gatewayLog.port1, { clock, logger })
@@ -85,8 +91,8 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const begin = async (): Promise<void> => {
     await Promise.all([follow(), engine.control.start()])
     decides = true
-    while (stopping === undefined && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
-    if (stopping !== undefined) return
+    while (!stopping.signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
+    if (stopping.signal.aborted) return
     const sink = startThread(
       'sink',
       new URL('./sink-thread.ts', import.meta.url),
@@ -102,10 +108,12 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const ready = Promise.withResolvers<void>()
   engine.failure.catch((error: unknown) => failed.reject(error))
   const begun = begin().then(ready.resolve, (error: unknown) => {
-    if (stopping === undefined) failed.reject(startFailed(error, settings))
+    if (!stopping.signal.aborted) failed.reject(startFailed(error, settings))
   })
 
+  let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
+    stopping.abort()
     await http.close()
     await gateway.close()
     await log?.close()
@@ -119,7 +127,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     url: localUrl(settings.host, http.port),
     ready: ready.promise,
     failure: failed.promise,
-    stop: () => (stopping ??= stop()),
+    stop: () => (stopped ??= stop()),
   }
 }
 
@@ -130,5 +138,5 @@ async function threadSnapshots(threads: readonly Thread[]): Promise<MetricsSnaps
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }

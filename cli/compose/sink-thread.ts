@@ -10,7 +10,8 @@ import { topicNames } from './topics.ts'
 
 const { settings, readableLogs, control, log: logPort, reads } = workerData as SinkThreadData
 const logger = createLogger({ level: settings.logLevel, worker: 'sink', readable: readableLogs })
-const { metrics, snapshot } = createMetrics({ processMetrics: false })
+const registry = createMetrics({ processMetrics: false })
+const { metrics } = registry
 const clock = systemClock
 const failure = Promise.withResolvers<void>()
 const closers: (() => Promise<void>)[] = []
@@ -49,7 +50,7 @@ let stopping: Promise<void> | undefined
 const served: ThreadControl = {
   start: () => (starting ??= start()),
   failure: () => failure.promise,
-  metrics: snapshot,
+  metrics: () => registry.snapshot(),
   stop: () =>
     (stopping ??= (async () => {
       await starting?.catch(() => undefined)
