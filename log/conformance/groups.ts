@@ -156,6 +156,29 @@ export function groupTests(define: Define): void {
     },
   )
 
+  define('revokes each partition once from a member that leaves while it is revoked', async (context) => {
+    const { log, connect, topic, until, sleep } = context
+    const name = await topic(2)
+    const group = freshName('group')
+    const events: string[] = []
+    const first = await new TestMember('a', events).join(log, group, [name])
+    await until('a owns all', () => first.owned.size === 2)
+    const held = Promise.withResolvers<void>()
+    first.hold = held.promise
+    const second = await new TestMember('b', events).join(await connect(), group, [name])
+    await until('a is asked to revoke', () => events.some((event) => event.startsWith('a revoking')))
+    const leaving = first.leave()
+    await sleep(20)
+    held.resolve()
+    await leaving
+    await until('b owns all', () => second.owned.size === 2)
+    for (const partition of [0, 1]) {
+      expect(events.filter((event) => event === `a revoked ${partition}`).length).toBe(1)
+      expect(events.indexOf(`a revoked ${partition}`)).toBeLessThan(events.indexOf(`b assigned ${partition}`))
+    }
+    await second.leave()
+  })
+
   define(
     'lets an owner commit while it is being revoked, and not afterwards',
     async ({ log, connect, topic, until }) => {

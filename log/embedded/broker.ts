@@ -84,6 +84,7 @@ export class EmbeddedBroker {
           fetcher.published(partitions)
           maintenance.written(partitions)
         },
+        failed: () => fetcher.wakeAll(),
       })
       const topics = new TopicRegistry(database, commit, tails)
       await topics.load()

@@ -44,6 +44,10 @@ export class Fetcher {
     }
   }
 
+  wakeAll(): void {
+    for (const waiter of this.#waiters) waiter.woken.abort()
+  }
+
   #collect(request: FetchRequest): FetchedPartition[] {
     const found: FetchedPartition[] = []
     let bytesLeft = request.pollBytesMax

@@ -19,13 +19,15 @@ function failWrites(): void {
   })
 }
 
+function append(appender: Appender, partition: number): Promise<Appended> {
+  return appender.append({ topic: 't', partition, key: null, value: 'v' })
+}
+
 describe('the group commit', () => {
   it('makes everything of one turn durable with one fsync', async () => {
     const { log } = await openTestLog(await testDirectory())
     await createTopic(log, 't', {}, 2)
     const appenders = [log.appender(), log.appender()]
-    const append = (appender: Appender, partition: number): Promise<Appended> =>
-      appender.append({ topic: 't', partition, key: null, value: 'v' })
     for (const appender of appenders) await append(appender, 0)
     const transactor = await log.transactor('tx')
     await transactor.prepare(request('t', alone('g'), 1, [['x']]))
@@ -59,6 +61,7 @@ describe('the group commit', () => {
       tails: new TailCache(1000),
       metrics: noMetrics,
       published: () => published.push(partition.highWatermark),
+      failed: () => undefined,
     })
     const records = new RecordBatchBuilder()
     records.append(null, 'v', 1)
@@ -92,11 +95,11 @@ describe('the group commit', () => {
     await later.prepare(request('t', alone('g'), 1, [['y']]))
     const reader = log.reader()
     reader.seek({ topic: 't', partition: 0 }, 1)
-    const polling = reader.poll(20).catch((error: unknown) => error)
+    const polling = reader.poll(60_000).catch((error: unknown) => error)
     failWrites()
-    const append = appender.append({ topic: 't', key: null, value: 'lost?' }).catch((error: unknown) => error)
+    const lost = appender.append({ topic: 't', key: null, value: 'lost?' }).catch((error: unknown) => error)
     expect(await transactor.commit()).toMatchObject({ kind: 'unknown' })
-    expect(await append).toMatchObject({ code: 'LOG_APPEND_UNKNOWN' })
+    expect(await lost).toMatchObject({ code: 'LOG_APPEND_UNKNOWN' })
     vi.restoreAllMocks()
 
     expect(await polling).toMatchObject({ code: 'LOG_UNAVAILABLE' })

@@ -35,7 +35,9 @@ export class GroupCommit {
   readonly #clock: Clock
   readonly #tails: TailCache
   readonly #published: (partitions: ReadonlySet<PartitionLog>) => void
+  readonly #failed: () => void
   readonly #flushes: Counter
+  readonly #bytes: Counter
   #staged: Staged[] = []
   #failure: Error | undefined
 
@@ -46,14 +48,21 @@ export class GroupCommit {
     readonly metrics: Metrics
     /** Called after each group with the partitions that changed. */
     readonly published: (partitions: ReadonlySet<PartitionLog>) => void
+    /** Called when the log takes nothing more. */
+    readonly failed: () => void
   }) {
     this.#database = options.database
     this.#clock = options.clock
     this.#tails = options.tails
     this.#published = options.published
+    this.#failed = options.failed
     this.#flushes = options.metrics.counter({
       name: 'millrace_log_flushes_total',
       help: 'Write groups made durable by the embedded log, one fsync each.',
+    })
+    this.#bytes = options.metrics.counter({
+      name: 'millrace_log_appended_bytes_total',
+      help: 'Bytes of record batches made durable by the embedded log.',
     })
   }
 
@@ -119,10 +128,15 @@ export class GroupCommit {
       this.#fail(staged, error)
       return
     }
-    this.#flushes.add()
+    let bytes = 0
     for (const partition of touched) {
-      for (const cached of partition.publish()) this.#tails.add(partition.tail, cached)
+      for (const appended of partition.publish()) {
+        this.#tails.add(partition.tail, appended)
+        bytes += appended.length
+      }
     }
+    this.#flushes.add()
+    this.#bytes.add(bytes)
     for (const entry of staged) entry.applied()
     this.#published(touched)
   }
@@ -135,5 +149,6 @@ export class GroupCommit {
     )
     this.#failure ??= failure
     for (const entry of staged) entry.failed(failure)
+    this.#failed()
   }
 }

@@ -16,6 +16,8 @@ export class GroupMember {
   userData: Uint8Array = new Uint8Array()
   /** By `partitionName`: what it owns, from when it is told until it answered `revoked` or `lost`. */
   readonly owned = new Map<string, TopicPartition>()
+  /** By `partitionName`: what it was told to give back, and has not answered yet. */
+  readonly revoking = new Set<string>()
   /** It leaves: it is told nothing new. */
   leaving = false
   gone = false

@@ -41,16 +41,16 @@ export class Group {
   async leave(member: GroupMember): Promise<void> {
     if (member.gone || member.leaving) return
     member.leaving = true
-    const partitions = [...member.owned.values()]
-    if (partitions.length > 0)
-      await member.tell({ kind: 'revoked', generation: this.#generation, partitions })
+    // Told even when nothing is left to revoke: the answer comes after those to everything it was told before.
+    await revoke(member, this.#generation, [...member.owned.values()])
     this.remove(member)
   }
 
   /** Its successor with the same instance id is here: it is told that all is lost, then removed. */
   async replace(member: GroupMember): Promise<void> {
     member.leaving = true
-    await member.tell({ kind: 'lost', partitions: [...member.owned.values()] })
+    const kept = [...member.owned].filter(([name]) => !member.revoking.has(name))
+    await member.tell({ kind: 'lost', partitions: kept.map(([, partition]) => partition) })
     this.remove(member)
   }
 
@@ -165,8 +165,13 @@ async function revoke(
   generation: number,
   partitions: readonly TopicPartition[],
 ): Promise<void> {
-  await member.tell({ kind: 'revoked', generation, partitions })
-  for (const partition of partitions) member.owned.delete(partitionName(partition))
+  const asked = partitions.filter((partition) => !member.revoking.has(partitionName(partition)))
+  for (const partition of asked) member.revoking.add(partitionName(partition))
+  await member.tell({ kind: 'revoked', generation, partitions: asked })
+  for (const name of asked.map(partitionName)) {
+    member.owned.delete(name)
+    member.revoking.delete(name)
+  }
 }
 
 async function assign(

@@ -77,8 +77,7 @@ export class EmbeddedMembership implements Membership {
         )
         break
       case 'revoked':
-        await this.#listen('revoked', () => this.#options.listener.revoked(event.partitions))
-        for (const partition of event.partitions) this.#owned.delete(partitionName(partition))
+        await this.#revoke(event.partitions)
         break
       case 'lost':
         await this.#lose(event.partitions)
@@ -98,6 +97,12 @@ export class EmbeddedMembership implements Membership {
     } catch (error) {
       return { failure: messageOf(error) }
     }
+  }
+
+  async #revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    if (partitions.length === 0) return
+    await this.#listen('revoked', () => this.#options.listener.revoked(partitions))
+    for (const partition of partitions) this.#owned.delete(partitionName(partition))
   }
 
   async #lose(partitions: readonly TopicPartition[]): Promise<void> {
