@@ -3,6 +3,7 @@ import type { RecordBatchBuilder } from '#log'
 import type { KeyValueStore, KeyValueStoreSpec } from '#topology'
 import type { StateBackend } from './backend.ts'
 import { changelogKind } from './changelog.ts'
+import { CleanCache } from './clean-cache.ts'
 import type { Journal, MapKey } from './journal.ts'
 import { KeyCodec } from './key.ts'
 import { removed } from './layered-store.ts'
@@ -10,6 +11,9 @@ import type { LayeredStore, Removed } from './layered-store.ts'
 
 /** Keys in the database begin with the store's id and the kind byte. */
 const prefixBytes = 2
+
+/** Of each store of a task. Values are small by contract, so a count bounds the memory well enough. */
+const cachedEntriesMax = 4096
 
 type Layer<V> = Map<MapKey, V | Removed>
 
@@ -22,6 +26,7 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
   readonly #journal: Journal
   readonly #scratch = new ByteWriter(256)
   readonly #prefix: Buffer
+  readonly #clean = new CleanCache<V | Removed>(cachedEntriesMax)
   #active: Layer<V> = new Map()
   /** Oldest first. */
   readonly #sealed: Layer<V>[] = []
@@ -36,9 +41,9 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
   }
 
   get(key: K): V | undefined {
-    const found = this.#inLayers(this.#keys.mapKey(key))
-    if (found !== undefined) return found === removed ? undefined : found
-    return this.#decode(this.#backend.getMany([this.#databaseKey(this.#keys.encode(key))])[0])
+    const mapKey = this.#keys.mapKey(key)
+    const found = this.#inLayers(mapKey) ?? this.#clean.get(mapKey) ?? this.#fetch(mapKey, key)
+    return found === removed ? undefined : found
   }
 
   getMany(keys: readonly K[]): (V | undefined)[] {
@@ -46,7 +51,8 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
     const missing: number[] = []
     const databaseKeys: Buffer[] = []
     for (const [index, key] of keys.entries()) {
-      const found = this.#inLayers(this.#keys.mapKey(key))
+      const mapKey = this.#keys.mapKey(key)
+      const found = this.#inLayers(mapKey) ?? this.#clean.get(mapKey)
       if (found === undefined) {
         missing.push(index)
         databaseKeys.push(Buffer.from(this.#databaseKey(this.#keys.encode(key))))
@@ -112,10 +118,13 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
   }
 
   settle(): void {
-    this.#sealed.shift()
+    const settled = this.#sealed.shift()
+    if (settled !== undefined) for (const [mapKey, value] of settled) this.#clean.set(mapKey, value)
   }
 
   discard(): void {
+    // Restoring may write below us.
+    this.#clean.clear()
     this.#sealed.length = 0
     this.#active = new Map()
   }
@@ -128,6 +137,13 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
       if (sealed !== undefined) return sealed
     }
     return undefined
+  }
+
+  #fetch(mapKey: MapKey, key: K): V | Removed {
+    const value =
+      this.#decode(this.#backend.getMany([this.#databaseKey(this.#keys.encode(key))])[0]) ?? removed
+    this.#clean.set(mapKey, value)
+    return value
   }
 
   #decode(bytes: Buffer | undefined): V | undefined {
