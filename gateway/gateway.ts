@@ -1,6 +1,7 @@
 /** The gateway as a whole: what there is before the log, what comes with it, and how it ends. */
 import type { Log, PartitionOffset, TopicDescription } from '#log'
 import { messageOf } from '#core'
+import type { RocksDatabase } from '#core'
 import { createApp } from './app.ts'
 import { HttpProblem } from './http/problem.ts'
 import { operatorPermission } from './http/permission.ts'
@@ -95,6 +96,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       { clusterId: log.clusterId, topicIds: [issue.topicId, result.topicId, status.topicId] },
       logger,
     )
+    try {
+      follow(log, db, partitions)
+    } catch (error) {
+      await db.close()
+      throw error
+    }
+  }
+
+  const follow = (log: Log, db: RocksDatabase, partitions: number): void => {
     const coupons = new CouponView()
     const keys = new KeysInFlight(
       keysInFlightMax,
@@ -199,7 +209,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     await backend.results.close()
   }
 
-  const attachOnce = (log: Log): Promise<void> => (attaching ??= attach(log))
+  const attachOnce = (log: Log): Promise<void> =>
+    (attaching ??= attach(log).catch((error: unknown) => {
+      // Whoever gave the log may try again.
+      attaching = undefined
+      throw error
+    }))
   return {
     fetch: (request, env) => app.fetch(request, env),
     start: () => (options.log === undefined ? Promise.resolve() : attachOnce(options.log)),

@@ -1,7 +1,7 @@
 /** Request bodies: JSON of at most 16 KiB. */
 import { HttpProblem, invalidRequest } from './problem.ts'
 
-export const bodyBytesMax = 16 * 1024
+const bodyBytesMax = 16 * 1024
 
 /**
  * The parsed body. Errors: unsupported-media-type, payload-too-large, invalid-request.

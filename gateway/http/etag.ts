@@ -1,7 +1,7 @@
 /** Answers with an ETag over the whole body, and 304 to who has it already (RFC 9110, 13.1.2). */
 import { hash } from 'node:crypto'
 
-export function etagOf(body: string): string {
+function etagOf(body: string): string {
   return `"${hash('sha1', body, 'base64url')}"`
 }
 

@@ -1,7 +1,7 @@
 /** `Prefer: wait=S` (RFC 7240). What is not valid is ignored, as the RFC asks. */
 
 /** A client waits no longer than this, seconds. */
-export const waitSecondsMax = 30
+const waitSecondsMax = 30
 
 /** One preference: a token, then perhaps a value and parameters; quoted strings may hold commas. */
 const preference =

@@ -53,7 +53,7 @@ async function place(context: Context, options: ClaimRouteOptions): Promise<Resp
   if (placement.kind === 'refused') return refused(placement, options)
 
   const { position } = placement
-  const wait = waitSeconds(request.headers.get('prefer') ?? undefined)
+  const wait = claims.canWait ? waitSeconds(request.headers.get('prefer') ?? undefined) : undefined
   if (wait === undefined && placement.kind === 'placed') return accepted(position, couponId, userId)
   const claim = await claims.outcome(position, couponId, userId, (wait ?? 0) * 1000)
   const applied = appliedHeaders(wait)
@@ -61,7 +61,9 @@ async function place(context: Context, options: ClaimRouteOptions): Promise<Resp
   const tellsOutcome = wait !== undefined || (placement.kind === 'repeat' && !placement.gateOpen)
   if (claim.status === 'pending' || !tellsOutcome) return stillAccepted(claim, applied)
   if (claim.status === 'rejected') return rejected(claim, applied)
-  return json(201, claimBody(claim), { location: claimPath(claim.claimId), ...applied })
+  // A repeat of a claim that was given back since creates nothing any more.
+  const status = claim.status === 'cancelled' ? 200 : 201
+  return json(status, claimBody(claim), { location: claimPath(claim.claimId), ...applied })
 }
 
 /** The hot answer: ids are of an alphabet that needs no escaping. */
@@ -120,8 +122,9 @@ function refused(
 }
 
 async function show(context: Context, options: ClaimRouteOptions): Promise<Response> {
-  const wait = waitSeconds(context.req.header('prefer'))
-  const claim = await options.claims().state(context.req.param('claimId') ?? '', (wait ?? 0) * 1000)
+  const claims = options.claims()
+  const wait = claims.canWait ? waitSeconds(context.req.header('prefer')) : undefined
+  const claim = await claims.state(context.req.param('claimId') ?? '', (wait ?? 0) * 1000)
   return taggedJson(JSON.stringify(claimBody(claim)), context.req.header('if-none-match'), {
     ...(claim.status === 'pending' ? { 'retry-after': pendingRetryAfter } : {}),
     ...appliedHeaders(wait),

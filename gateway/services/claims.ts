@@ -38,6 +38,11 @@ export class Claims {
     this.#clock = clock
   }
 
+  /** False when too many wait already: a wish to wait is then ignored, as any preference may be. */
+  get canWait(): boolean {
+    return !this.#backend.waiters.full
+  }
+
   /** Errors: unknown-coupon, idempotency-key-reused, overloaded; those of Appender.append. */
   async place(request: ClaimRequest): Promise<Placement> {
     const { coupons, follower, lookUp } = this.#backend

@@ -149,9 +149,17 @@ export class Follower {
     const cursor = records.cursor()
     while (cursor.next()) {
       if (cursor.valueEnd < cursor.valueStart) continue
-      const status = statusSerde.read(cursor.buffer, cursor.valueStart, cursor.valueEnd)
-      const { partition, offset, ...snapshot } = status
-      this.#options.coupons.applySnapshot(snapshot, partition, offset)
+      try {
+        const status = statusSerde.read(cursor.buffer, cursor.valueStart, cursor.valueEnd)
+        const { partition, offset, ...snapshot } = status
+        this.#options.coupons.applySnapshot(snapshot, partition, offset)
+      } catch (error) {
+        const where = { topic: records.topic, partition: records.partition, offset: cursor.offset }
+        this.#options.logger.error(
+          { ...where, error: messageOf(error) },
+          'A status cannot be read; it is left out.',
+        )
+      }
     }
   }
 
@@ -178,6 +186,7 @@ export class Follower {
       'Records were removed before they were followed.',
     )
     this.#reader.seek({ topic, partition }, start)
+    if (topic === this.#options.topics.result) this.#options.results.noteGap(partition)
     return true
   }
 

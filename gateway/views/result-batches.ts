@@ -44,12 +44,23 @@ class IndexedBatch {
     const offsets: number[] = []
     const cursor = new RecordCursor([this.batch])
     while (cursor.next()) {
-      const { offset } = peekResult(cursor.buffer, cursor.valueStart, cursor.valueEnd)
+      const offset = offsetOf(cursor)
+      if (offset === undefined) continue
       offsets.push(offset)
       this.#starts.push(cursor.valueStart)
       this.#ends.push(cursor.valueEnd)
     }
     return offsets
+  }
+}
+
+/** Undefined for a record that cannot be read. */
+function offsetOf(cursor: RecordCursor): number | undefined {
+  try {
+    const { offset } = peekResult(cursor.buffer, cursor.valueStart, cursor.valueEnd)
+    return Number.isSafeInteger(offset) ? offset : undefined
+  } catch {
+    return undefined
   }
 }
 

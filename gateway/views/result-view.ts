@@ -6,8 +6,9 @@
  * batch and a walk over the keys; values are read only where a batch holds keys, operators' results or cancels, or
  * where somebody waits.
  */
+import { messageOf } from '#core'
 import type { Clock, Logger, RocksBatch, RocksDatabase } from '#core'
-import { RecordCursor } from '#log'
+import { RecordCursor, filterBatch } from '#log'
 import type { FetchedRecords } from '#log'
 import { parseClaimId, peekCounts, peekResult, resultSerde } from '#domain/coupon'
 import type { CouponResult, ResultPeek } from '#domain/coupon'
@@ -54,6 +55,13 @@ export interface ResultViewOptions {
   readonly onKeyed: (couponId: string, idempotencyKey: string, partition: number, offset: number) => void
 }
 
+/** Offsets of the first and the last command decided in a batch, both inclusive, and when the last one was. */
+interface BatchRange {
+  readonly first: number
+  readonly last: number
+  readonly decidedAt: number
+}
+
 const storeCouponsEveryMs = 1000
 
 export class ResultView {
@@ -70,6 +78,7 @@ export class ResultView {
     outcome: 'issued',
     hasIdempotencyKey: false,
   }
+  readonly #gaps = new Set<number>()
   #couponsStoredAt = 0
 
   constructor(db: RocksDatabase, options: ResultViewOptions) {
@@ -133,13 +142,13 @@ export class ResultView {
     const stored: { first: number; batch: Buffer }[] = []
     const awaited: CouponResult[] = []
     const keyed: CouponResult[] = []
-    for (const batch of fetched.batches) {
-      const range = this.#walk(batch, fetched, write, awaited, keyed)
-      if (range === undefined) continue
-      // After a gap (the topic's own retention) what lies in it will never be known.
-      if (fetched.startOffset > this.#position(partition).reading && stored.length === 0) {
-        position.expired = Math.max(position.expired, range.first)
-      }
+    let gap = this.#gaps.has(partition)
+    for (const whole of fetched.batches) {
+      const walked = this.#walkReadable(whole, fetched, write, awaited, keyed)
+      if (walked === undefined) continue
+      const { batch, range } = walked
+      if (gap) position.expired = Math.max(position.expired, range.first)
+      gap = false
       position.decided = range.last + 1
       position.decidedAt = range.decidedAt
       if (this.#retention.isOver(range.decidedAt, this.#options.clock.now())) {
@@ -151,11 +160,17 @@ export class ResultView {
       stored.push({ first: range.first, batch })
     }
     this.#write(write, partition, position)
+    if (!gap) this.#gaps.delete(partition)
     for (const { first, batch } of stored) this.#batches.add(partition, first, batch)
     for (const { couponId, idempotencyKey, offset } of keyed) {
       this.#options.onKeyed(couponId, idempotencyKey ?? '', partition, offset)
     }
     for (const result of awaited) this.#options.waiters.resolve(result)
+  }
+
+  /** The topic no longer has what comes next: results up to the first one read from now on will never be known. */
+  noteGap(partition: number): void {
+    this.#gaps.add(partition)
   }
 
   /** Deletes what is older than the retentions. */
@@ -181,6 +196,29 @@ export class ResultView {
     return this.#positions[partition] as Position
   }
 
+  /** The batch without what nobody can read (only the processor writes here, but the topic is public). */
+  #walkReadable(
+    batch: Buffer,
+    fetched: FetchedRecords,
+    write: RocksBatch,
+    awaited: CouponResult[],
+    keyed: CouponResult[],
+  ): { batch: Buffer; range: BatchRange } | undefined {
+    try {
+      const range = this.#walk(batch, fetched, write, awaited, keyed)
+      return range === undefined ? undefined : { batch, range }
+    } catch (error) {
+      const { topic, partition } = fetched
+      this.#options.logger.error(
+        { topic, partition, error: messageOf(error) },
+        'A result cannot be read; it is left out.',
+      )
+      const readable = filterBatch(batch, isReadable)
+      const range = readable === undefined ? undefined : this.#walk(readable, fetched, write, awaited, keyed)
+      return readable === undefined || range === undefined ? undefined : { batch: readable, range }
+    }
+  }
+
   /** Reads of a batch what must be known at once; undefined when it holds nothing new. */
   #walk(
     batch: Buffer,
@@ -188,7 +226,7 @@ export class ResultView {
     write: RocksBatch,
     awaited: CouponResult[],
     keyed: CouponResult[],
-  ): { first: number; last: number; decidedAt: number } | undefined {
+  ): BatchRange | undefined {
     const { waiters, coupons } = this.#options
     const { partition } = fetched
     const somebodyWaits = waiters.any(partition)
@@ -203,7 +241,7 @@ export class ResultView {
       lastStart = valueStart
       lastEnd = valueEnd
       if (first >= 0 && !special && !somebodyWaits) continue
-      peekResult(buffer, valueStart, valueEnd, peek)
+      checkedOffset(peekResult(buffer, valueStart, valueEnd, peek))
       if (first < 0) first = peek.offset
       if (somebodyWaits && waiters.has(partition, peek.offset)) {
         awaited.push(resultSerde.read(buffer, valueStart, valueEnd))
@@ -213,8 +251,8 @@ export class ResultView {
       }
     }
     if (first < 0) return undefined
+    const last = checkedOffset(peekResult(batch, lastStart, lastEnd, peek))
     foldCounts(batch, fetched.startOffset, coupons)
-    const last = peekResult(batch, lastStart, lastEnd, peek).offset
     return { first, last, decidedAt: peekCounts(batch, lastStart, lastEnd).decidedAt }
   }
 
@@ -290,6 +328,22 @@ export class ResultView {
         this.#options.coupons.applySnapshot(result.coupon, result.partition, result.offset)
       }
     }
+  }
+}
+
+/** JSON that is no result has no offset. */
+function checkedOffset({ offset }: ResultPeek): number {
+  if (Number.isSafeInteger(offset) && offset >= 0) return offset
+  throw new RangeError('this is not the result of a command')
+}
+
+function isReadable(cursor: RecordCursor): boolean {
+  try {
+    resultSerde.read(cursor.buffer, cursor.valueStart, cursor.valueEnd)
+    checkedOffset(peekResult(cursor.buffer, cursor.valueStart, cursor.valueEnd))
+    return true
+  } catch {
+    return false
   }
 }
 

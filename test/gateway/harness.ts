@@ -17,9 +17,9 @@ export interface HarnessOptions extends Partial<GatewayOptions> {
   readonly wrapLog?: (log: Log) => Log
 }
 
-export const topics = couponTopics()
+const topics = couponTopics()
 
-export const noReads: CouponReads = {
+const noReads: CouponReads = {
   winners: async () => ({ items: [] }),
   userCoupons: async () => ({ items: [] }),
 }
