@@ -3,6 +3,7 @@ import { MillraceError } from '#core'
 import type { Serde } from '#topology'
 import { termsText } from './coupon-json.ts'
 import { isValidId, isValidIdempotencyKey } from './ids.ts'
+import { scanIssue } from './issue-scan.ts'
 import { quoted } from './json-text.ts'
 import type { CouponCommand } from './messages.ts'
 import { limits } from './messages.ts'
@@ -18,7 +19,8 @@ const byLengthMax = 256
 export const commandSerde: Serde<CouponCommand> = {
   name: 'coupon-command',
   write: (command, out) => void out.utf8(commandText(command)),
-  read: (buffer, start, end) => checkCommand(JSON.parse(buffer.toString('utf8', start, end))),
+  read: (buffer, start, end) =>
+    scanIssue(buffer, start, end) ?? checkCommand(JSON.parse(buffer.toString('utf8', start, end))),
 }
 
 function commandText(command: CouponCommand): string {
