@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as fc from 'fast-check'
+import { noMetrics } from '#core'
+import { parseClaimId } from '#domain/coupon'
 import { logError } from '#log'
 import type { Appender, Log, LogErrorCode, Reader } from '#log'
 import { Harness } from '../test/gateway/harness.ts'
@@ -165,6 +167,101 @@ describe('the view', () => {
       issued: 50,
       remaining: 5,
     })
+  })
+})
+
+describe('operators', () => {
+  const calls: [method: string, path: string, body?: object][] = [
+    ['POST', '/api/v1/coupons', { couponId: 'c', stock: 1 }],
+    ['POST', '/api/v1/coupons/c/restock', { add: 1 }],
+    ['POST', '/api/v1/coupons/c/pause'],
+    ['POST', '/api/v1/coupons/c/resume'],
+    ['GET', '/api/v1/coupons/c/claims'],
+    ['POST', '/api/v1/coupons/c/close'],
+  ]
+
+  it('need the token for their calls, and nobody else does', async () => {
+    await start({ adminToken: 'let-me-in', loopback: false })
+    for (const [method, path, body] of calls) {
+      const refused = await system.call(method, path, { body })
+      expect([path, refused.status, refused.body['code']]).toEqual([path, 401, 'unauthenticated'])
+    }
+    expect(await system.written()).toBe(0)
+    const headers = { authorization: 'Bearer let-me-in' }
+    for (const [method, path, body] of calls) {
+      const answer = await system.call(method, path, { body, headers })
+      expect([path, answer.status]).toEqual([path, path === '/api/v1/coupons' ? 201 : 200])
+    }
+    expect((await system.get('/api/v1/coupons/c')).status).toBe(200)
+    expect((await system.claim('c', 'alice')).body['code']).toBe('closed')
+  })
+
+  it('are refused from a foreign page while there is no token', async () => {
+    await start()
+    for (const [method, path, body] of calls) {
+      const refused = await system.call(method, path, { body, headers: { origin: 'http://evil.example' } })
+      expect([path, refused.status, refused.body['code']]).toEqual([path, 403, 'forbidden'])
+    }
+    expect(await system.written()).toBe(0)
+  })
+})
+
+describe('requests', () => {
+  it('carry their trace into the log', async () => {
+    await start()
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    await system.open('c', 1)
+    const claim = await system.claim('c', 'alice', { traceparent })
+    const position = parseClaimId(claim.body['claimId'] as string)
+    const reader = system.log.reader()
+    reader.seek({ topic: 'coupon-issue', partition: position?.partition ?? 0 }, position?.offset ?? 0)
+    const cursor = (await reader.poll(1000))[0]?.cursor()
+    expect(cursor?.next()).toBe(true)
+    expect(cursor?.headers().map(({ key, value }) => [key, String(value)])).toEqual([
+      ['traceparent', traceparent],
+    ])
+    expect(JSON.parse(String(cursor?.value()))).toEqual({
+      command: 'issue',
+      couponId: 'c',
+      userId: 'alice',
+      by: 'alice',
+      nonce: position?.nonce,
+    })
+    await reader.close()
+  })
+
+  it('do not wait when too many do already', async () => {
+    await start({ waitersMax: 1 })
+    await system.open('c', 9)
+    system.decider.pause()
+    const first = system.decided('c', 'alice')
+    while ((await system.written()) < 2) await system.clock.sleep(5)
+    await system.clock.sleep(20)
+    const second = await system.decided('c', 'bob')
+    expect(second.status).toBe(202)
+    expect(second.headers.get('preference-applied')).toBeNull()
+    const operator = await system.post('/api/v1/coupons/c/pause')
+    expect([operator.status, operator.body['code']]).toEqual([503, 'overloaded'])
+    system.decider.resume()
+    expect((await first).status).toBe(201)
+  })
+
+  it('are counted by route and status, without ids', async () => {
+    const added: unknown[] = []
+    const counter = (name: string) => ({
+      add: (value = 1, labels = {}) => void (value > 0 && added.push([name, value, labels])),
+    })
+    await start({ metrics: { ...noMetrics, counter: ({ name }) => counter(name) } })
+    await system.open('c', 1)
+    await system.decided('c', 'alice')
+    await system.claim('c', 'bob')
+    await system.claim('c', 'carol')
+    await system.get('/metrics')
+    const route = 'POST /api/v1/coupons/:couponId/claims'
+    expect(added).toContainEqual(['millrace_http_requests_total', 2, { route, status: 409 }])
+    expect(added).toContainEqual(['millrace_http_requests_total', 1, { route, status: 201 }])
+    expect(added).toContainEqual(['millrace_gateway_gate_refusals_total', 1, { code: 'sold-out' }])
+    expect(JSON.stringify(added)).not.toContain('alice')
   })
 })
 
