@@ -26,7 +26,7 @@ export function adminTests(define: Define): void {
     const other = await connect()
     await Promise.all([log.admin.ensureTopics([spec]), other.admin.ensureTopics([spec])])
     const before = (await log.admin.describeTopics([spec.name])).get(spec.name)
-    await log.admin.ensureTopics([spec])
+    await log.admin.ensureTopics([spec, spec])
     const after = (await other.admin.describeTopics([spec.name])).get(spec.name)
     expect(after).toEqual(before)
   })

@@ -119,7 +119,8 @@ export class EmbeddedAppender implements Appender {
 
   #encode(topic: TopicDescription, record: AppendRecord, resolve: Resolve, reject: Reject): void {
     const partition = record.partition ?? partitionOf(record.key, topic.partitions)
-    if (!(partition >= 0 && partition < topic.partitions)) throw unknownTopic(`${topic.name}-${partition}`)
+    if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions)
+      throw unknownTopic(`${topic.name}-${partition}`)
     const buffer = this.#bufferOf(topic.topicId, partition)
     const timestamp = record.timestamp ?? this.#clock.now()
     const { maxMessageBytes } = topic.settings

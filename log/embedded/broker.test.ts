@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RocksDatabase } from '#core'
 import { appendValues, readAll, valuesOf } from '../conformance/harness.ts'
 import { EmbeddedBroker } from './index.ts'
+import { batchKey } from './keys.ts'
 import { createTopic, openTestLog, testDirectory } from './test-broker.ts'
 import { TestClock } from './test-clock.ts'
 
@@ -55,6 +56,27 @@ describe('EmbeddedBroker.open', () => {
     await database.close()
     expect(values.filter((value) => value.includes('maxMessageBytes')).length).toBe(1)
     expect([...values].filter((value) => value.length > 61 && value.charCodeAt(16) === 2).length).toBe(1)
+  })
+})
+
+describe('reading', () => {
+  it('reaches the end of a partition whose last records are gone', async () => {
+    const dir = await testDirectory()
+    const first = await openTestLog(dir)
+    await createTopic(first.log, 't')
+    await appendValues(first.log, 't', ['a'])
+    await appendValues(first.log, 't', ['b', 'c'])
+    const topicId = (await first.log.admin.describeTopics(['t'])).get('t')?.topicId ?? ''
+    await first.close()
+    const database = await RocksDatabase.open(dir)
+    const batch = database.batch()
+    batch.delete(batchKey(topicId, 0, 1))
+    database.write(batch, { sync: true })
+    await database.close()
+    const { log } = await openTestLog(dir)
+    expect(valuesOf(await readAll(log, 't'))).toEqual(['a'])
+    expect(valuesOf(await readAll(log, 't', 0, 2))).toEqual([])
+    expect(await appendValues(log, 't', ['d'])).toEqual([3])
   })
 })
 

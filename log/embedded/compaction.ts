@@ -99,13 +99,13 @@ async function rewriteBelow(
   while (at < limit && !isStopped(partition, context)) {
     const batches = partition.readStored(context.database, at, limit, sliceBytes)
     if (batches.length === 0) break
+    // Read and written without a pause between: what is deleted from now on stays deleted.
     const group = context.database.batch()
     for (const batch of batches) {
       at = endOffsetOf(batch)
       const kept = survivors(batch, dirty.latest, tombstoneLimit)
       keptBytes += kept?.length ?? 0
-      // What retention or deleteRecords deleted meanwhile must not come back.
-      if (kept !== batch && at > partition.start) partition.rewrite(group, baseOffsetOf(batch), kept)
+      if (kept !== batch) partition.rewrite(group, baseOffsetOf(batch), kept)
     }
     if (group.count > 0) context.database.write(group, { sync: false })
     await context.clock.yield()
@@ -119,16 +119,17 @@ function survivors(
   latest: ReadonlyMap<string, number>,
   tombstoneLimit: number,
 ): Buffer | undefined {
-  let dropped = 0
-  const kept = filterBatch(batch, (record) => {
+  const stays = (record: RecordCursor): boolean => {
     if (record.keyEnd < record.keyStart) return true
     const key = record.buffer.toString('latin1', record.keyStart, record.keyEnd)
-    const replaced = (latest.get(key) ?? -1) > record.offset
-    const expired = record.valueEnd < record.valueStart && record.offset < tombstoneLimit
-    if (replaced || expired) dropped++
-    return !replaced && !expired
-  })
-  return dropped === 0 ? batch : kept
+    if ((latest.get(key) ?? -1) > record.offset) return false
+    const isTombstone = record.valueEnd < record.valueStart
+    return !isTombstone || record.offset >= tombstoneLimit
+  }
+  // Most batches of a clean range stay whole: look before copying.
+  const cursor = new RecordCursor([batch])
+  while (cursor.next()) if (!stays(cursor)) return filterBatch(batch, stays)
+  return batch
 }
 
 /** Tombstones below it have been readable for their time since their first compaction. */

@@ -74,12 +74,12 @@ export class TopicRegistry {
 
   ensure(specs: readonly TopicSpec[]): Promise<void> {
     return this.#change(async () => {
-      const missing: TopicDescription[] = []
+      const missing = new Map<string, TopicDescription>()
       const differences: string[] = []
       for (const spec of specs) {
         const wanted = describe(spec)
-        const existing = this.#byName.get(spec.name)?.description
-        if (existing === undefined) missing.push(wanted)
+        const existing = this.#byName.get(spec.name)?.description ?? missing.get(spec.name)
+        if (existing === undefined) missing.set(spec.name, wanted)
         else differences.push(...differencesOf(existing, wanted))
       }
       if (differences.length > 0) {
@@ -89,12 +89,12 @@ export class TopicRegistry {
           { context: { differences } },
         )
       }
-      if (missing.length === 0) return
+      if (missing.size === 0) return
       await this.#commit.stage(({ batch }) => {
-        for (const { name, ...stored } of missing)
+        for (const { name, ...stored } of missing.values())
           batch.put(topicKey(name), Buffer.from(JSON.stringify(stored)))
         return () => {
-          for (const description of missing) this.#add(description)
+          for (const description of missing.values()) this.#add(description)
         }
       })
     })

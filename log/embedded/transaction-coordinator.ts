@@ -93,6 +93,13 @@ export class TransactionCoordinator {
         'A transaction needs at least one offset: without, the group does not fence it. Pass the current position.',
       )
     }
+    const invalid = request.offsets.find(({ offset }) => !Number.isSafeInteger(offset) || offset < 0)
+    if (invalid !== undefined) {
+      throw logError(
+        'LOG_INVALID_REQUEST',
+        `${invalid.offset} is no offset. Pass the next offset to read, 0 or more.`,
+      )
+    }
     this.#checkMember(request.group)
     const batches = splitBatches(request.data, request.targets.length)
     const appends = request.targets.map(({ topicId, partition }, index) => ({
