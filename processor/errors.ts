@@ -12,6 +12,8 @@ const codes = {
   PROCESSOR_FENCED: { domain: 'external', reaction: 'stop', retrySafe: false },
   /** A record failed and the handler is `fail`, or answering it failed too. */
   PROCESSOR_POISON: { domain: 'user', reaction: 'stop', retrySafe: true },
+  /** A punctuator failed and the handler is `fail`. */
+  PROCESSOR_PUNCTUATOR: { domain: 'user', reaction: 'stop', retrySafe: true },
   /** One output is larger than its topic takes. */
   PROCESSOR_OUTPUT_TOO_LARGE: { domain: 'user', reaction: 'stop', retrySafe: false },
 } as const satisfies Record<string, Pick<MillraceError, 'domain' | 'reaction' | 'retrySafe'>>

@@ -5,12 +5,13 @@
  * allows it and there is work: no interval. It owns the loop only: what a commit holds is decided in commit/seal.ts,
  * its order in commit/committer.ts, taking tasks over in takeover.ts.
  */
-import { invariant, messageOf } from '#core'
+import { invariant, isMillraceError, messageOf } from '#core'
 import type { Clock, Counter, Histogram, Logger, Metrics } from '#core'
 import type { Log, Membership, TopicPartition, TransactionOutcome, Transactor } from '#log'
 import { taskDirectory } from '#state'
 import type { StateStorage } from '#state'
 import type { Topology } from '#topology'
+import { Alarm } from './alarm.ts'
 import { stickyAssignor } from './assignment/assignor.ts'
 import { Committer } from './commit/committer.ts'
 import { checkpointsOf, seal } from './commit/seal.ts'
@@ -59,6 +60,10 @@ const transactorCount = 2
 const shareRecords = 500
 const retryWaitMs = 100
 
+type Failure = Exclude<TransactionOutcome, { kind: 'committed' }>
+
+const gravity = { aborted: 0, unknown: 1, fenced: 2 } as const satisfies Record<Failure['kind'], number>
+
 /** The transaction being filled. */
 interface Draft {
   readonly outputs: TransactionOutputs
@@ -73,6 +78,7 @@ export class StreamThread {
   readonly #signal = new Signal()
   readonly #pool = new BuilderPool()
   readonly #stop = new AbortController()
+  readonly #alarm: Alarm
   readonly #settling = new Set<Promise<void>>()
   readonly #takeovers = new Map<Task, Takeover>()
   readonly #instruments: Instruments
@@ -83,7 +89,7 @@ export class StreamThread {
   #membership: Membership | undefined
   #draft: Draft
   /** Set when a transaction was not committed; the loop then starts over from committed positions. */
-  #failedOutcome: Exclude<TransactionOutcome, { kind: 'committed' }> | undefined
+  #failedOutcome: Failure | undefined
   /** Tasks to commit and close on behalf of a rebalance, and whom to tell. */
   readonly #revocations: { readonly tasks: readonly Task[]; readonly done: () => void }[] = []
   /** What ended the thread from outside its loop. */
@@ -95,6 +101,7 @@ export class StreamThread {
     this.#options = options
     this.#logger = options.logger.child({ thread: options.idPrefix })
     this.#instruments = instrumentsOf(options.metrics)
+    this.#alarm = new Alarm(options.clock, () => this.#signal.wake())
     this.#committer = this.#newCommitter()
     this.#draft = this.#newDraft()
   }
@@ -167,6 +174,7 @@ export class StreamThread {
         if (this.#failure !== undefined) throw this.#failure.error
         if (this.#failedOutcome !== undefined) await this.#recover(this.#failedOutcome)
         if (this.#revocations.length > 0) await this.#revokeNow()
+        this.#punctuateWallClock()
         const computed = this.#computeSlice()
         const committed = this.#commitWhenPossible()
         if (computed || committed) await this.#options.clock.yield()
@@ -215,6 +223,22 @@ export class StreamThread {
     this.#instruments.processed.add(processed)
     this.#fetcher?.resumeDrained()
     return processed
+  }
+
+  /** Calls the wall-clock punctuators that are due, and sees to it that the loop wakes for the next. */
+  #punctuateWallClock(): void {
+    // A full draft waits for a commit, whose end wakes the loop.
+    if (this.#draftIsFull()) return
+    let next = Infinity
+    for (const task of this.#tasks.running()) {
+      const due = task.nextWallClock()
+      if (due === undefined) continue
+      if (due <= this.#options.clock.now() && task.punctuateWallClock(this.#draft.outputs)) {
+        this.#draft.tasks.add(task)
+      }
+      next = Math.min(next, task.nextWallClock() ?? Infinity)
+    }
+    this.#alarm.set(next)
   }
 
   #draftIsFull(): boolean {
@@ -267,10 +291,11 @@ export class StreamThread {
     const seconds = (this.#options.clock.now() - startedAt) / 1000
     this.#instruments.commit.observe(seconds, { outcome: outcome.kind })
     if (outcome.kind !== 'committed') {
-      // The first failure decides; what was in flight behind it was given up with it.
-      this.#failedOutcome ??= outcome
+      this.#noteFailure(outcome)
       return
     }
+    // What came before could not be applied: on top of it this would be a gap. Taking over brings both back.
+    if (this.#failedOutcome !== undefined) return
     try {
       const checkpointOf = checkpointsOf(sealed, outcome.endOffsets)
       for (const { task, position, changelogs } of sealed.tasks) {
@@ -280,8 +305,14 @@ export class StreamThread {
       sealed.outputs.recycle()
     } catch (error) {
       // Committed, but not applied: the changelog has it, so taking over again brings it back.
-      this.#failedOutcome ??= { kind: 'unknown', error: asError(error) }
+      this.#noteFailure({ kind: 'unknown', error: asError(error) })
     }
+  }
+
+  /** The gravest failure decides how to start over; what was in flight behind the first was given up with it. */
+  #noteFailure(failed: Failure): void {
+    const known = this.#failedOutcome
+    if (known === undefined || gravity[failed.kind] > gravity[known.kind]) this.#failedOutcome = failed
   }
 
   /** Waits for what is in flight, then commits the draft and waits for that too. */
@@ -298,7 +329,7 @@ export class StreamThread {
   }
 
   /** Starts over from committed positions after a transaction that was not committed. */
-  async #recover(failed: Exclude<TransactionOutcome, { kind: 'committed' }>): Promise<void> {
+  async #recover(failed: Failure): Promise<void> {
     await this.#settled()
     this.#draft = this.#newDraft()
     if (failed.kind === 'fenced') {
@@ -347,12 +378,21 @@ export class StreamThread {
 
   /** Only notes the new tasks: restoring them must not hold up the group. */
   #assigned(partitions: readonly TopicPartition[]): void {
-    const { topology, topics, onPoison } = this.#options
+    const { topology, topics, onPoison, clock } = this.#options
     for (const { topic, partition } of partitions) {
       const subtopology = topology.subtopologies.find(({ sourceTopics }) => sourceTopics.includes(topic))
       invariant(subtopology !== undefined, `topic ${topic} is read by the topology`)
       if (this.#tasks.get(`${subtopology.id}_${partition}`) !== undefined) continue
-      const task = new Task({ topology, subtopology, partition, topics, onPoison, logger: this.#logger })
+      const task = new Task({
+        topology,
+        subtopology,
+        partition,
+        topics,
+        onPoison,
+        clock,
+        logger: this.#logger,
+        onPunctuatorFailed: (failed) => this.#instruments.punctuatorsFailed.add(1, failed),
+      })
       this.#tasks.add(task)
       this.#takeOver(task).catch((error: unknown) => this.#fail(error))
     }
@@ -377,7 +417,21 @@ export class StreamThread {
     this.#signal.wake()
   }
 
-  #restore(task: Task, signal: AbortSignal): Promise<void> {
+  /** Takes over, as often as it takes while the log is away or a former owner's transaction is undecided. */
+  async #restore(task: Task, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        return await this.#restoreOnce(task, signal)
+      } catch (error) {
+        if (!isMillraceError(error) || error.reaction !== 'retry') throw error
+        if (attempt === 1)
+          this.#logger.warn({ task: task.taskId, error }, 'task not restored yet, trying again')
+        await this.#options.clock.sleep(retryWaitMs, signal)
+      }
+    }
+  }
+
+  #restoreOnce(task: Task, signal: AbortSignal): Promise<void> {
     const { log, clock, appId, stateDir, storage, topics } = this.#options
     return takeOver({
       log,
@@ -440,7 +494,10 @@ export class StreamThread {
   }
 
   async #close(): Promise<void> {
+    this.#alarm.set(Infinity)
     await this.#fetcher?.close()
+    // A commit that is still under way writes into the state when it is done.
+    await this.#settled()
     for (const task of this.#tasks.all()) await this.#closeTask(task)
     for (const { done } of this.#revocations.splice(0)) done()
     await this.#membership?.leave()
@@ -468,6 +525,7 @@ interface Takeover {
 
 interface Instruments {
   readonly processed: Counter
+  readonly punctuatorsFailed: Counter
   readonly commit: Histogram
   restoreRemaining(task: string, store: string, records: number): void
 }
@@ -480,6 +538,11 @@ function instrumentsOf(metrics: Metrics): Instruments {
   })
   return {
     processed: metrics.counter({ name: 'streams_records_processed_total', help: 'Input records processed.' }),
+    punctuatorsFailed: metrics.counter({
+      name: 'streams_punctuators_failed_total',
+      help: 'Calls of punctuators that threw and were taken back.',
+      labels: ['processor', 'punctuator'],
+    }),
     commit: metrics.histogram({
       name: 'streams_commit_duration_seconds',
       help: 'From sealing a transaction to knowing its outcome.',

@@ -3,13 +3,13 @@
  *
  * It computes; it does not talk to the log. Its states (task-states.ts) say who may touch it.
  */
-import type { Logger, RecordHeaders } from '#core'
+import type { Clock, Logger, RecordHeaders } from '#core'
 import { ByteWriter } from '#core'
 import type { PartitionOffset } from '#log'
 import { partitionOf } from '#log'
 import type { TaskPosition, TaskState } from '#state'
 import { TaskProgram, taskIdOf, writeErased } from '#topology'
-import type { SinkNode, StoreSpec, Subtopology, TaskHost, Topology } from '#topology'
+import type { DuePunctuator, SinkNode, StoreSpec, Subtopology, TaskHost, Topology } from '#topology'
 import { writeDeadLetter, deadLetterTopic } from './dead-letter.ts'
 import { isPoison, processorError } from './errors.ts'
 import { InputQueue } from './input-queue.ts'
@@ -31,7 +31,15 @@ export interface TaskOptions {
   readonly partition: number
   readonly topics: TopicFacts
   readonly onPoison: PoisonHandler
+  readonly clock: Clock
   readonly logger: Logger
+  /** Called for each call of a punctuator that was taken back. */
+  readonly onPunctuatorFailed: (failed: { readonly processor: string; readonly punctuator: string }) => void
+}
+
+/** How far a task has come, with the wall-clock time up to which its punctuators are done: that is not stored. */
+export interface TaskProgress extends TaskPosition {
+  readonly wallClock: number
 }
 
 export class Task implements TaskHost {
@@ -45,7 +53,8 @@ export class Task implements TaskHost {
   readonly #options: TaskOptions
   readonly #keyScratch = new ByteWriter(256)
   #streamTime = -1
-  #settled: TaskPosition = { inputs: [], streamTime: -1 }
+  #wallClock = -1
+  #settled: TaskProgress = { inputs: [], streamTime: -1, wallClock: -1 }
   #state: TaskState | undefined
   #program: TaskProgram | undefined
   #outputs: TransactionOutputs | undefined
@@ -74,30 +83,35 @@ export class Task implements TaskHost {
     this.#program = new TaskProgram(this.#options.topology, this.subtopology.id, this.partition, this)
   }
 
-  /** Starts, or starts again, from a committed position. */
+  /**
+   * Starts, or starts again, from a committed position. Wall-clock punctuators begin with now: what was due before
+   * may have happened in a transaction of unknown outcome, and is not repeated.
+   */
   startFrom(position: TaskPosition): void {
-    this.#settled = position
+    this.#settled = { ...position, wallClock: this.#options.clock.now() }
     this.rewind()
   }
 
-  /** Back to the last committed position: uncommitted work and what was fetched are dropped. */
+  /** Back to the last committed position: uncommitted work, timers and what was fetched are dropped. */
   rewind(): void {
     this.#state?.discard()
     this.#streamTime = this.#settled.streamTime
+    this.#wallClock = this.#settled.wallClock
     for (const input of this.inputs) input.reset(this.#settledOffset(input))
+    this.#program?.resume()
   }
 
   /** Everything computed so far is part of the transaction that is being sealed. */
-  position(): TaskPosition {
+  position(): TaskProgress {
     const inputs = this.inputs.map(({ topic, partition, position }) => ({
       topic,
       partition,
       offset: position,
     }))
-    return { inputs, streamTime: this.#streamTime }
+    return { inputs, streamTime: this.#streamTime, wallClock: this.#wallClock }
   }
 
-  settle(position: TaskPosition): void {
+  settle(position: TaskProgress): void {
     this.#settled = position
   }
 
@@ -126,6 +140,24 @@ export class Task implements TaskHost {
     return processed
   }
 
+  /** When the next wall-clock punctuator is due, milliseconds since the epoch; undefined when there is none. */
+  nextWallClock(): number | undefined {
+    return this.#program?.nextWallClock(this.#wallClock)
+  }
+
+  /** Calls the wall-clock punctuators that are due; true when that left something to commit. */
+  punctuateWallClock(outputs: TransactionOutputs): boolean {
+    const after = this.#wallClock
+    // Never back: a clock that was set back fires nothing until it is past where it was.
+    this.#wallClock = Math.max(after, this.#options.clock.now())
+    const due = this.#program?.due('wall-clock', after, this.#wallClock) ?? []
+    if (due.length === 0) return false
+    this.#outputs = outputs
+    const written = outputs.byteLength
+    for (const one of due) this.#punctuate(one, outputs)
+    return outputs.byteLength > written || this.state.dirtyStores().length > 0
+  }
+
   // ---------------------------------------------------------------------------------------------------- TaskHost
 
   store(spec: StoreSpec): unknown {
@@ -134,6 +166,10 @@ export class Task implements TaskHost {
 
   streamTime(): number {
     return this.#streamTime
+  }
+
+  wallClock(): number {
+    return this.#options.clock.now()
   }
 
   send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: RecordHeaders): void {
@@ -178,7 +214,7 @@ export class Task implements TaskHost {
   #processHead(input: InputQueue, outputs: TransactionOutputs): void {
     const record = input.head()
     if (record === undefined) return
-    if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp
+    if (record.timestamp > this.#streamTime) this.#advanceStreamTime(record.timestamp, outputs)
     try {
       this.#program?.process(input.topic, input.partition, record)
     } catch (error) {
@@ -188,6 +224,42 @@ export class Task implements TaskHost {
     this.state.release()
     outputs.release()
     input.advance()
+  }
+
+  /** What is due by stream time comes before the record that made it due, and in the same transaction. */
+  #advanceStreamTime(to: number, outputs: TransactionOutputs): void {
+    const after = this.#streamTime
+    this.#streamTime = to
+    for (const due of this.#program?.due('stream-time', after, to) ?? []) this.#punctuate(due, outputs)
+  }
+
+  /** A savepoint of its own. */
+  #punctuate(due: DuePunctuator, outputs: TransactionOutputs): void {
+    try {
+      this.#program?.punctuate(due)
+    } catch (error) {
+      if (!isPoison(error)) throw error
+      this.#skip(due, outputs, error)
+    }
+    this.state.release()
+    outputs.release()
+  }
+
+  #skip({ timer, timestamp }: DuePunctuator, outputs: TransactionOutputs, error: unknown): void {
+    this.state.rollback()
+    outputs.rollback()
+    const { processor } = timer
+    const punctuator = timer.punctuator.name
+    const { onPoison, logger, onPunctuatorFailed } = this.#options
+    if (onPoison === 'fail') {
+      throw processorError(
+        'PROCESSOR_PUNCTUATOR',
+        `Punctuator "${punctuator}" of "${processor}" failed in task ${this.taskId}, and the poison handler is "fail".`,
+        { context: { task: this.taskId, processor, punctuator, timestamp }, cause: error },
+      )
+    }
+    onPunctuatorFailed({ processor, punctuator })
+    logger.warn({ task: this.taskId, processor, punctuator, timestamp, error }, 'punctuator skipped')
   }
 
   #setAside(input: InputQueue, outputs: TransactionOutputs, error: unknown): void {

@@ -37,6 +37,7 @@ export class TopologyBuilder {
       from: this.#edges(spec.from),
       stores: { ...spec.stores },
       outputs: Object.keys(spec.outputs ?? {}),
+      wallClock: spec.wallClock ?? false,
       init: eraseInit((context: Parameters<typeof spec.init>[0]) => spec.init(context)),
     }
     this.#drafts.push(draft)

@@ -46,6 +46,8 @@ export type NodeDescription =
       readonly stores: readonly string[]
       /** For each output the nodes attached to it. */
       readonly outputs: Readonly<Record<string, readonly string[]>>
+      /** There, and true, when it may schedule by wall clock: a replay of the input then gives other outputs. */
+      readonly wallClock?: true
       readonly predecessors: readonly string[]
     }
   | {
@@ -104,6 +106,7 @@ function describeNode(node: TopologyNode): NodeDescription {
     name,
     stores,
     outputs: Object.fromEntries(outputs.map(([output, nodes]) => [output, sorted(nodes)])),
+    ...(node.wallClock ? { wallClock: true } : {}),
     predecessors,
   }
 }

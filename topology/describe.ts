@@ -3,7 +3,8 @@ import type { Subtopology, Topology, TopologyNode } from './graph.ts'
 
 /**
  * The text that Kafka Streams prints (`TopologyDescription.toString`), so that its tools and eyes trained on it work:
- * three spaces before the first subtopology and two before the others, a blank line after each.
+ * three spaces before the first subtopology and two before the others, a blank line after each. A processor that may
+ * punctuate by wall clock has a line more, which tools that read this text pass over.
  */
 export function describe(topology: Topology): string {
   const parts = topology.subtopologies.map((subtopology) => {
@@ -20,7 +21,8 @@ function lineOf(node: TopologyNode, subtopology: Subtopology): string {
   }
   if (node.kind === 'sink') return `Sink: ${node.name} (topic: ${node.topic})\n      <-- ${from}`
   const stores = sorted(Object.values(node.stores).map(({ name }) => name))
-  return `Processor: ${node.name} (stores: [${stores.join(', ')}])\n      --> ${to}\n      <-- ${from}`
+  const wallClock = node.wallClock ? '\n      wall clock: a replay gives other outputs' : ''
+  return `Processor: ${node.name} (stores: [${stores.join(', ')}])\n      --> ${to}\n      <-- ${from}${wallClock}`
 }
 
 function neighboursOf(names: readonly string[], subtopology: Subtopology): string {

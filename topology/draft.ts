@@ -19,6 +19,7 @@ export interface ProcessorDraft extends DraftBase {
   readonly kind: 'processor'
   readonly stores: Stores
   readonly outputs: readonly string[]
+  readonly wallClock: boolean
   readonly init: ProcessorNode['init']
 }
 

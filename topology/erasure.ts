@@ -7,7 +7,17 @@
  */
 import type { ByteWriter } from '#core'
 import type { ErasedSerde, ProcessorNode } from './graph.ts'
-import type { Emit, Outputs, OutputSpec, Processor, ProcessorContext, Stores, Stream } from './processor.ts'
+import type {
+  Cancellable,
+  Emit,
+  Outputs,
+  OutputSpec,
+  Processor,
+  ProcessorContext,
+  Punctuator,
+  Stores,
+  Stream,
+} from './processor.ts'
 import type { Serde } from './serde.ts'
 import type { StoreOf, StoreSpec } from './store.ts'
 
@@ -34,6 +44,7 @@ export function erasedContext(parts: {
   readonly emit: Readonly<Record<string, Emit<unknown, unknown>>>
   readonly taskId: string
   readonly streamTime: () => number
+  readonly schedule: (punctuator: Punctuator) => Cancellable
 }): ProcessorContext<Stores, Outputs> {
   return parts as unknown as ProcessorContext<Stores, Outputs>
 }

@@ -26,6 +26,8 @@ export interface ProcessorNode extends NodeBase {
   readonly stores: Stores
   /** For each output the nodes attached to it. */
   readonly outputs: Readonly<Record<string, readonly string[]>>
+  /** True when it may schedule by wall clock: then a replay gives other outputs. */
+  readonly wallClock: boolean
   readonly init: (context: ProcessorContext<Stores, Outputs>) => Processor<unknown, unknown>
 }
 

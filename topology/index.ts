@@ -12,8 +12,10 @@ export * from './serde.ts'
 export * from './store.ts'
 export * from './task-host.ts'
 export * from './task-program.ts'
+export type { DuePunctuator } from './timers.ts'
 export type { TopologyProblem } from './validation.ts'
 export * from './testing/test-driver.ts'
+export type { FailedPunctuator } from './testing/test-task.ts'
 export type {
   PipedRecord,
   PipeOptions,

@@ -3,7 +3,10 @@ import type { ByteWriter, RecordHeaders } from '#core'
 import type { Serde } from './serde.ts'
 import type { StoreOf, StoreSpec } from './store.ts'
 
-/** One input record, decoded. Valid during `process` only; keep its fields, not the record. */
+/**
+ * One input record, decoded. Valid during `process` only; keep its fields, not the record. What a punctuator emitted
+ * comes from no topic: its `topic` is empty and its `offset` -1.
+ */
 export interface StreamRecord<K, V> {
   readonly key: K
   readonly value: V
@@ -26,7 +29,10 @@ export function output<K, V>(): OutputSpec<K, V> {
   return {}
 }
 
-/** Sends to everything attached to one output. Timestamp and headers default to those of the record in process. */
+/**
+ * Sends to everything attached to one output. Timestamp and headers default to those of the record in process; in a
+ * punctuator to its instant and no headers.
+ */
 export type Emit<K, V> = (key: K, value: V, options?: EmitOptions) => void
 
 export interface EmitOptions {
@@ -44,10 +50,61 @@ export interface ProcessorContext<S extends Stores, O extends Readonly<Record<st
   readonly taskId: string
   /** The greatest record timestamp this task has seen, the current one included: the only time a processor may use. */
   streamTime(): number
+  /**
+   * Calls a punctuator again and again, from the next multiple of `every` on. Inside `process` and `punctuate` it
+   * belongs to the savepoint: when the record fails, nothing was scheduled.
+   *
+   * Timers are not stored. Those set in `init` are there again after a restart, a move and a rollback; those set or
+   * cancelled elsewhere are gone, and `Processor.resume` has to set them from the stores. By stream time this is
+   * required, since the outputs would otherwise depend on restarts.
+   *
+   * Errors, all to be corrected in the code: TOPOLOGY_INVALID_TIMER, TOPOLOGY_DUPLICATE_TIMER (the processor has one
+   * of this name), TOPOLOGY_TIMER_NOT_RESUMABLE (by stream time outside `init`, without a `resume`),
+   * TOPOLOGY_WALL_CLOCK_UNDECLARED, TOPOLOGY_SCHEDULE_OUTSIDE_PROCESS.
+   */
+  schedule(punctuator: Punctuator): Cancellable
+}
+
+/**
+ * The time that drives a punctuator.
+ *
+ * - `stream-time`: fires when a record moves the task's stream time to an instant or past it, before that record is
+ *   processed and in the same transaction. It follows from the input alone: a replay fires the same. Without input
+ *   nothing fires; the first record of a partition only starts the time.
+ * - `wall-clock`: fires by the clock of the machine, also without input. This costs determinism: outputs and state
+ *   depend on when the program runs, a replay gives others, and what fell into a time without the task never fires.
+ *   An instant fires once even if the clock is set back, and again when its transaction was not committed.
+ *   The processor must declare `wallClock: true`, which descriptions show.
+ */
+export type PunctuationTime = 'stream-time' | 'wall-clock'
+
+export interface Punctuator {
+  /** Unique in its processor, 1 to 100 of A-Z a-z 0-9 . _ - with a letter or digit first; shown in logs. */
+  readonly name: string
+  /** Milliseconds, a whole number from 1 on. Due are the multiples of it since the epoch. */
+  readonly every: number
+  readonly by: PunctuationTime
+  /**
+   * Writes to stores and emits as `process` does, and is a savepoint of its own: when it throws, its effects are
+   * taken back, and the poison handler `fail` stops, otherwise it is skipped until its next time.
+   *
+   * @param timestamp the instant passed last, milliseconds since the epoch; several passed at once are one call
+   */
+  punctuate(timestamp: number): void
+}
+
+export interface Cancellable {
+  /** Idempotent. Inside `process` and `punctuate` it belongs to the savepoint. Errors: as `schedule`. */
+  cancel(): void
 }
 
 export interface Processor<K, V> {
   process(record: StreamRecord<K, V>): void
+  /**
+   * Sets the timers that follow from the stores, with the timers of `init` and no others in place. Called once the
+   * state is restored, and again whenever uncommitted work was dropped. Must not write or emit.
+   */
+  resume?(): void
   /**
    * Called when `process` threw, after everything the record did was rolled back and the record was queued for the
    * dead-letter topic: a last chance to answer it. What this throws stops the task.
@@ -61,6 +118,8 @@ export interface ProcessorSpec<K, V, S extends Stores, O extends Readonly<Record
   readonly from: Stream<K, V> | readonly Stream<K, V>[]
   readonly stores?: S
   readonly outputs?: O
+  /** Allows punctuators by wall clock, which cost determinism. Default false. */
+  readonly wallClock?: boolean
   /** Called once a task, before its first record. Must not touch stores or emit. */
   init(context: ProcessorContext<S, O>): Processor<K, V>
 }

@@ -112,6 +112,7 @@ function processorNodeOf(
     kind: 'processor',
     stores: Object.freeze({ ...draft.stores }),
     outputs: Object.freeze(outputs),
+    wallClock: draft.wallClock,
     init: draft.init,
   }
 }

@@ -9,6 +9,8 @@ export interface TaskHost {
   store(spec: StoreSpec): unknown
   /** Milliseconds since the epoch; see ProcessorContext.streamTime. */
   streamTime(): number
+  /** Wall-clock time, milliseconds since the epoch. For the instants of wall-clock punctuators only. */
+  wallClock(): number
   /** A record leaves at a sink. The host encodes it at once, so key and value may be reused afterwards. */
   send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: RecordHeaders): void
 }

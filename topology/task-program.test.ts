@@ -26,6 +26,7 @@ class RecordingHost implements TaskHost {
   readonly sent: Sent[] = []
   readonly asked: string[] = []
   refuse: unknown
+  wall = 0
 
   store({ name }: { readonly name: string }): unknown {
     this.asked.push(name)
@@ -34,6 +35,10 @@ class RecordingHost implements TaskHost {
 
   streamTime(): number {
     return 99
+  }
+
+  wallClock(): number {
+    return this.wall
   }
 
   send(

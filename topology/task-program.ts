@@ -5,18 +5,25 @@
  * has one record object that is filled again for every call, which the contract of StreamRecord allows.
  *
  * A failed record is the host's to undo. Its protocol is: `process` throws; the host rolls back stores and outputs of
- * that record; while `record` is still valid it may call `answerPoison`.
+ * that record; while `record` is still valid it may call `answerPoison`. The same holds for `punctuate`, without an
+ * answer. Timers are taken back here.
  */
 import { MillraceError, messageOf } from '#core'
 import { taskIdOf } from './graph.ts'
 import type { ErasedSerde, SourceNode, Subtopology, Topology } from './graph.ts'
 import type { EncodedRecord, TaskHost } from './task-host.ts'
-import { Input, stepsOf } from './task-steps.ts'
+import { Input, ProcessorStep, stepsOf } from './task-steps.ts'
 import type { Step } from './task-steps.ts'
+import { Timers } from './timers.ts'
+import type { DuePunctuator } from './timers.ts'
+import type { PunctuationTime } from './processor.ts'
 
 export class TaskProgram {
   readonly taskId: string
+  readonly #partition: number
   readonly #input = new Input()
+  readonly #timers = new Timers()
+  readonly #steps: ReadonlyMap<string, Step>
   readonly #entries: ReadonlyMap<string, Entry>
   /** The entry used last, kept because records come in runs of one topic. */
   #entry: Entry | undefined
@@ -35,7 +42,10 @@ export class TaskProgram {
       )
     }
     this.taskId = taskIdOf(subtopologyId, partition)
-    this.#entries = entriesOf(subtopology, stepsOf(subtopology, this.taskId, this.#input, host))
+    this.#partition = partition
+    this.#steps = stepsOf(subtopology, this.taskId, this.#input, host, this.#timers)
+    this.#timers.keepInitial()
+    this.#entries = entriesOf(subtopology, this.#steps)
   }
 
   /**
@@ -44,6 +54,16 @@ export class TaskProgram {
    *   what a processor, a store or the host throws comes out unchanged
    */
   process(topic: string, partition: number, record: EncodedRecord): void {
+    try {
+      this.#run(topic, partition, record)
+    } catch (error) {
+      this.#timers.rollback()
+      throw error
+    }
+    this.#timers.release()
+  }
+
+  #run(topic: string, partition: number, record: EncodedRecord): void {
     const entry = this.#entry?.topic === topic ? this.#entry : this.#enter(topic)
     const input = this.#input
     input.begin(topic, partition, record)
@@ -65,8 +85,59 @@ export class TaskProgram {
   answerPoison(error: unknown): boolean {
     const step = this.#input.failedStep
     this.#input.failedStep = undefined
-    if (step === undefined || !step.answerPoison(error)) return false
-    this.#input.end()
+    if (step === undefined) return false
+    try {
+      if (!step.answerPoison(error)) return false
+      this.#input.end()
+    } catch (second) {
+      this.#timers.rollback()
+      throw second
+    }
+    this.#timers.release()
+    return true
+  }
+
+  /**
+   * To be called once the stores are restored, and whenever they went back to a committed state: leaves the timers
+   * of `init`, and lets processors set again what follows from their stores.
+   * @throws what a `resume` throws
+   */
+  resume(): void {
+    this.#timers.reset()
+    for (const step of this.#steps.values()) if (step instanceof ProcessorStep) step.resume()
+    this.#timers.release()
+  }
+
+  /**
+   * The punctuators with an instant in (after, until], in the order to call them; none when `after` is negative.
+   * Stream time: before the record that moves it to `until`.
+   */
+  due(by: PunctuationTime, after: number, until: number): readonly DuePunctuator[] {
+    return this.#timers.due(by, after, until)
+  }
+
+  /** The first instant after `after` at which a wall-clock punctuator is due; undefined when there is none. */
+  nextWallClock(after: number): number | undefined {
+    return this.#timers.nextWallClock(after)
+  }
+
+  /**
+   * Calls one of `due`.
+   * @returns false when it was cancelled meanwhile, by one before it
+   * @throws what the punctuator or what it emits to throws
+   */
+  punctuate(due: DuePunctuator): boolean {
+    const step = this.#steps.get(due.timer.processor)
+    if (!this.#timers.has(due.timer) || !(step instanceof ProcessorStep)) return false
+    this.#input.beginPunctuation(this.#partition)
+    try {
+      step.punctuate(due)
+      this.#input.end()
+    } catch (error) {
+      this.#timers.rollback()
+      throw error
+    }
+    this.#timers.release()
     return true
   }
 

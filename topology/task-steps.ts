@@ -3,6 +3,9 @@ import { MillraceError, noHeaders } from '#core'
 import type { RecordHeaders } from '#core'
 import { erasedContext } from './erasure.ts'
 import type { ProcessorNode, SinkNode, Subtopology } from './graph.ts'
+import { Scheduler } from './scheduler.ts'
+import type { Phase } from './scheduler.ts'
+import type { DuePunctuator, Timers } from './timers.ts'
 import type { Emit, EmitOptions, Processor, StreamRecord } from './processor.ts'
 import type { EncodedRecord, TaskHost } from './task-host.ts'
 
@@ -30,6 +33,17 @@ export class Input {
     this.#error = undefined
     this.#record = record
     this.#headers = undefined
+  }
+
+  /** What follows comes from a punctuator. */
+  beginPunctuation(partition: number): void {
+    this.topic = ''
+    this.partition = partition
+    this.offset = -1
+    this.failedStep = undefined
+    this.#error = undefined
+    this.#record = undefined
+    this.#headers = noHeaders
   }
 
   fail(step: ProcessorStep, error: unknown): void {
@@ -73,7 +87,7 @@ export class ProcessorStep implements Step {
   readonly #input: Input
   readonly #record: CurrentRecord
   #processor: Processor<unknown, unknown> | undefined
-  #busy = false
+  #phase: Phase = 'idle'
 
   constructor(node: ProcessorNode, input: Input) {
     this.#node = node
@@ -86,21 +100,47 @@ export class ProcessorStep implements Step {
     host: TaskHost,
     stores: ReadonlyMap<string, unknown>,
     stepOf: ReadonlyMap<string, Step>,
+    timers: Timers,
+    order: number,
   ): void {
-    const { outputs, stores: specs, init } = this.#node
+    const { name: processor, outputs, stores: specs, init, wallClock: allowsWallClock } = this.#node
+    const scheduler = new Scheduler({
+      processor,
+      order,
+      allowsWallClock,
+      timers,
+      wallClock: () => host.wallClock(),
+      phase: () => this.#phase,
+      resumes: () => this.#processor?.resume !== undefined,
+    })
     const emit = Object.entries(outputs).map(([name, targets]) => {
       const steps = targets.flatMap((target) => stepOf.get(target) ?? [])
       return [name, this.#emitTo(name, steps)] as const
     })
     const own = Object.entries(specs).map(([alias, spec]) => [alias, stores.get(spec.name)] as const)
-    this.#processor = init(
-      erasedContext({
-        stores: Object.freeze(Object.fromEntries(own)),
-        emit: Object.freeze(Object.fromEntries(emit)),
-        taskId,
-        streamTime: () => host.streamTime(),
-      }),
-    )
+    this.#phase = 'init'
+    try {
+      this.#processor = init(
+        erasedContext({
+          stores: Object.freeze(Object.fromEntries(own)),
+          emit: Object.freeze(Object.fromEntries(emit)),
+          taskId,
+          streamTime: () => host.streamTime(),
+          schedule: (punctuator) => scheduler.schedule(punctuator),
+        }),
+      )
+    } finally {
+      this.#phase = 'idle'
+    }
+  }
+
+  resume(): void {
+    this.#phase = 'resume'
+    try {
+      this.#processor?.resume?.()
+    } finally {
+      this.#phase = 'idle'
+    }
   }
 
   run(key: unknown, value: unknown, timestamp: number, headers: RecordHeaders | undefined): void {
@@ -113,25 +153,36 @@ export class ProcessorStep implements Step {
     record.offset = input.offset
     record.timestamp = timestamp
     record.ownHeaders = headers
-    this.#busy = true
+    this.#phase = 'record'
     try {
       this.#processor?.process(record)
     } catch (error) {
       input.fail(this, error)
       throw error
     } finally {
-      this.#busy = false
+      this.#phase = 'idle'
+    }
+  }
+
+  punctuate({ timer, timestamp }: DuePunctuator): void {
+    this.#record.timestamp = timestamp
+    this.#record.ownHeaders = noHeaders
+    this.#phase = 'record'
+    try {
+      timer.punctuator.punctuate(timestamp)
+    } finally {
+      this.#phase = 'idle'
     }
   }
 
   answerPoison(error: unknown): boolean {
     const processor = this.#processor
     if (processor?.onPoison === undefined) return false
-    this.#busy = true
+    this.#phase = 'record'
     try {
       processor.onPoison(this.#record, error)
     } finally {
-      this.#busy = false
+      this.#phase = 'idle'
     }
     return true
   }
@@ -139,7 +190,7 @@ export class ProcessorStep implements Step {
   #emitTo(output: string, steps: readonly Step[]): Emit<unknown, unknown> {
     const record = this.#record
     return (key: unknown, value: unknown, options?: EmitOptions) => {
-      if (!this.#busy) throw emitOutsideProcess(this.#node.name, output)
+      if (this.#phase !== 'record') throw emitOutsideProcess(this.#node.name, output)
       const timestamp = options?.timestamp ?? record.timestamp
       const headers = options?.headers ?? record.ownHeaders
       for (let index = 0; index < steps.length; index++) {
@@ -171,6 +222,7 @@ export function stepsOf(
   taskId: string,
   input: Input,
   host: TaskHost,
+  timers: Timers,
 ): ReadonlyMap<string, Step> {
   const steps = new Map<string, Step>()
   const processors: ProcessorStep[] = []
@@ -183,7 +235,7 @@ export function stepsOf(
     }
   }
   const stores = new Map(subtopology.stores.map((spec) => [spec.name, host.store(spec)]))
-  for (const step of processors) step.init(taskId, host, stores, steps)
+  for (const [order, step] of processors.entries()) step.init(taskId, host, stores, steps, timers, order)
   return steps
 }
 
@@ -191,7 +243,7 @@ function emitOutsideProcess(processor: string, output: string): MillraceError {
   return new MillraceError(
     'TOPOLOGY_EMIT_OUTSIDE_PROCESS',
     `Processor "${processor}" emitted to "${output}" while it had no record. ` +
-      `Emit inside process or onPoison only, never from init or after an await.`,
+      `Emit inside process, punctuate or onPoison only, never from init or after an await.`,
     { domain: 'user', reaction: 'stop' },
   )
 }

@@ -1,6 +1,7 @@
 /** Checks what the type system cannot: names, handles, and what would misbehave only at run time. */
 import { MillraceError } from '#core'
 import type { Draft, SinkDraft, SourceDraft } from './draft.ts'
+import { isNodeName } from './node-name.ts'
 import { isStoreName } from './store.ts'
 import type { StoreSpec } from './store.ts'
 import { groupsOf } from './subtopologies.ts'
@@ -30,13 +31,12 @@ export function checkDrafts(drafts: readonly Draft[]): void {
   })
 }
 
-const nodeNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 /** What Kafka allows in topic names. */
 const topicNamePattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
 
 function* nodeNameProblems(drafts: readonly Draft[]): Generator<TopologyProblem> {
   for (const { kind, name } of drafts) {
-    if (!nodeNamePattern.test(name)) {
+    if (!isNodeName(name)) {
       const message = `"${name}" cannot name a ${kind}: use 1 to 100 of A-Z a-z 0-9 . _ - and begin with a letter or digit.`
       yield { code: 'TOPOLOGY_INVALID_NAME', message }
     } else if (name === 'none') {

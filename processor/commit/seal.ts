@@ -3,8 +3,8 @@
  * and the input offsets that fence it.
  */
 import type { GroupMetadata, PartitionOffset, RecordBatchBuilder, TransactionRequest } from '#log'
-import type { Checkpoint, TaskPosition } from '#state'
-import type { Task } from '../task.ts'
+import type { Checkpoint } from '#state'
+import type { Task, TaskProgress } from '../task.ts'
 import type { TransactionOutputs } from '../transaction-outputs.ts'
 
 /** The changelog topic of a store, and which one it is. */
@@ -16,7 +16,7 @@ export interface ChangelogIdentity {
 
 export interface SealOptions {
   readonly outputs: TransactionOutputs
-  /** Every task that consumed something, each once. */
+  /** Every task that consumed something or punctuated, each once: the offsets of all of them fence the transaction. */
   readonly tasks: readonly Task[]
   readonly group: GroupMetadata
   readonly changelog: (store: string) => ChangelogIdentity
@@ -34,7 +34,7 @@ export interface SealedChangelog {
 
 export interface SealedTask {
   readonly task: Task
-  readonly position: TaskPosition
+  readonly position: TaskProgress
   readonly changelogs: readonly SealedChangelog[]
 }
 

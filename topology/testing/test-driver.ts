@@ -20,20 +20,23 @@ import type {
   StoreSpec,
 } from '../store.ts'
 import { TestTask } from './test-task.ts'
-import type { TaskOutput } from './test-task.ts'
+import type { FailedPunctuator, TaskOutput } from './test-task.ts'
 import { TestInputTopic, TestOutputTopic } from './test-topics.ts'
 import type { PipedRecord } from './test-topics.ts'
 import { TopicLog } from './topic-log.ts'
 import type { LoggedRecord } from './topic-log.ts'
 
 export interface TestDriverOptions {
-  /** Milliseconds since the epoch; the timestamp of records until `advanceTime`. Default 0. */
+  /** Milliseconds since the epoch; record time until `advanceTime`, and wall-clock time. Default 0. */
   readonly startTime?: number
   /** Of every topic. Default 1. */
   readonly partitions?: number
   /** Default: a sum over the key's bytes, which is not what the log does. */
   readonly partitioner?: (key: Uint8Array | null, partitions: number) => number
-  /** `dlq` (default): keep a failed record as a dead letter and go on. `fail`: `pipe` throws its error. */
+  /**
+   * `dlq` (default): keep a failed record as a dead letter, a failed punctuator in `failedPunctuators`, and go on.
+   * `fail`: `pipe` and `advanceWallClock` throw the error.
+   */
   readonly onPoison?: 'dlq' | 'fail'
 }
 
@@ -56,23 +59,32 @@ export class TopologyTestDriver {
   readonly #topology: Topology
   readonly #partitions: number
   readonly #partitioner: (key: Uint8Array | null, partitions: number) => number
-  readonly #onPoison: 'dlq' | 'fail'
   /** By subtopology id, then by partition. */
   readonly #tasks: readonly (readonly TestTask[])[]
   readonly #logs = new Map<string, TopicLog>()
   readonly #pending: PendingRecord[] = []
   readonly #deadLetters: DeadLetter[] = []
+  readonly #failedPunctuators: FailedPunctuator[] = []
   #now: number
+  #wallClock: number
 
   constructor(topology: Topology, options: TestDriverOptions = {}) {
     const { startTime = 0, partitions = 1, partitioner = sumOfBytes, onPoison = 'dlq' } = options
     this.#topology = topology
     this.#partitions = partitions
     this.#partitioner = partitioner
-    this.#onPoison = onPoison
     this.#now = startTime
+    this.#wallClock = startTime
+    const taskOptions = {
+      onPoison,
+      wallClock: () => this.#wallClock,
+      onPunctuatorFailed: (failure: FailedPunctuator) => void this.#failedPunctuators.push(failure),
+    }
     this.#tasks = topology.subtopologies.map((subtopology) =>
-      Array.from({ length: partitions }, (_, partition) => new TestTask(topology, subtopology, partition)),
+      Array.from(
+        { length: partitions },
+        (_, partition) => new TestTask(topology, subtopology, partition, taskOptions),
+      ),
     )
   }
 
@@ -81,10 +93,26 @@ export class TopologyTestDriver {
     return this.#now
   }
 
-  /** Moves time forward. Tasks see it with their next record. */
+  /**
+   * Moves the time of records forward. Tasks see it with their next record: stream-time punctuators fire then, as
+   * they do in the runtime.
+   */
   advanceTime(ms: number): void {
-    if (!(ms >= 0)) throw new RangeError(`time cannot advance by ${ms} ms`)
-    this.#now += ms
+    this.#now += checkedAdvance(ms)
+  }
+
+  /**
+   * Moves the wall clock forward in one go, and only that: wall-clock punctuators that it passes fire once, task by
+   * task, and what they emit is processed before this returns.
+   * @throws with `onPoison: 'fail'` what a punctuator throws
+   */
+  advanceWallClock(ms: number): void {
+    const before = this.#wallClock
+    this.#wallClock += checkedAdvance(ms)
+    for (const task of this.#tasks.flat()) {
+      for (const output of task.advanceWallClock(before, this.#wallClock)) this.#publish(output, task)
+      this.#drain()
+    }
   }
 
   /** The first topic of a source, or a topic by name with the serdes to write it by. */
@@ -134,10 +162,15 @@ export class TopologyTestDriver {
     return [...this.#deadLetters]
   }
 
+  /** All calls of punctuators that threw so far. */
+  failedPunctuators(): readonly FailedPunctuator[] {
+    return [...this.#failedPunctuators]
+  }
+
   #drain(): void {
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
       const { topic, task, record } = next
-      const { outputs, ...failure } = task.process(topic, record, this.#onPoison)
+      const { outputs, ...failure } = task.process(topic, record)
       if ('error' in failure) this.#setAside(topic, record, failure.error)
       for (const output of outputs) this.#publish(output, task)
     }
@@ -178,6 +211,11 @@ export class TopologyTestDriver {
       `There is no partition ${partition}; the driver was given partitions: ${this.#partitions}.`,
     )
   }
+}
+
+function checkedAdvance(ms: number): number {
+  if (ms >= 0) return ms
+  throw new RangeError(`time cannot advance by ${ms} ms`)
 }
 
 function sumOfBytes(key: Uint8Array | null, partitions: number): number {

@@ -35,7 +35,7 @@ export class TestInputTopic<K, V> {
 
   /**
    * Appends a record and processes it, with everything that follows from it.
-   * @throws with `onError: 'fail'` what the topology throws; otherwise what an `onPoison` throws
+   * @throws with `onPoison: 'fail'` what the topology throws; otherwise what an `onPoison` throws
    */
   pipe(key: K, value: V, options: PipeOptions = {}): PipedRecord {
     return this.#pipe(encodeField(this.#key, key), encodeField(this.#value, value), options)
