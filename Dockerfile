@@ -41,7 +41,8 @@ ENV NODE_ENV=production \
     LOG_URL=embedded:/data/log \
     STATE_DIR=/data/state \
     VIEW_DIR=/data/view \
-    DATABASE_URL=pglite:/data/postgres
+    DATABASE_URL=pglite:/data/postgres \
+    LOG_LEVEL=info
 COPY --from=build /app /app
 RUN mkdir /data && chown node:node /data
 USER node
