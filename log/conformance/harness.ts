@@ -37,7 +37,7 @@ export interface TestContext extends LogHarness {
   readonly sleep: (ms: number) => Promise<void>
 }
 
-export type TestBody = (context: TestContext) => Promise<void>
+type TestBody = (context: TestContext) => Promise<void>
 /** Names a test; the suite decides where it runs. */
 export type Define = (name: string, body: TestBody) => void
 

@@ -4,7 +4,7 @@ import type { GroupMetadata, Log, TransactionRequest, Transactor } from '../inde
 import { freshName, readAll, valuesOf } from './harness.ts'
 import type { Define } from './harness.ts'
 
-export function recordsOf(values: readonly string[], timestamp = 1000): RecordBatchBuilder {
+function recordsOf(values: readonly string[], timestamp = 1000): RecordBatchBuilder {
   const records = new RecordBatchBuilder()
   for (const value of values) records.append(null, value, timestamp)
   return records

@@ -14,7 +14,7 @@ import type {
   TopicDescription,
   TopicPartition,
   TopicSpec,
-} from '#log'
+} from '../index.ts'
 
 export interface BrokerApi {
   clusterId(): Promise<string>

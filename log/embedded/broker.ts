@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { RocksDatabase, isMillraceError, noMetrics, silentLogger } from '#core'
 import type { Clock, Logger, Metrics } from '#core'
-import { logError } from '#log'
+import { logError } from '../index.ts'
 import type { BrokerApi } from './broker-api.ts'
 import { CommittedOffsets } from './committed-offsets.ts'
 import { Fetcher } from './fetcher.ts'

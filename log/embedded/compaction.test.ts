@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { SeededRandom } from '#core'
-import type { Log } from '#log'
+import type { Log } from '../index.ts'
 import { readAll } from '../conformance/harness.ts'
 import { createTopic, openTestLog, testDirectory } from './test-broker.ts'
 

@@ -1,5 +1,5 @@
 import type { Clock, RocksDatabase } from '#core'
-import { RecordCursor, baseOffsetOf, endOffsetOf, filterBatch } from '#log'
+import { RecordCursor, baseOffsetOf, endOffsetOf, filterBatch } from '../index.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { Cleaning, PartitionLog } from './partition-log.ts'
 import type { TailCache } from './tail-cache.ts'

@@ -6,7 +6,7 @@ import { committed } from '../conformance/transactions.ts'
 import { readAll, valuesOf } from '../conformance/harness.ts'
 import { openTestLog, testDirectory } from './test-broker.ts'
 
-const child = fileURLToPath(new URL('test-crash-child.ts', import.meta.url))
+const child = fileURLToPath(new URL('./test-crash-child.ts', import.meta.url))
 
 /** Runs the child, kills it after so many acknowledged lines, and returns the whole lines it wrote. */
 async function runAndKill(dir: string, life: number, lines: number): Promise<string[]> {

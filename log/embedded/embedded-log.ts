@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { isMillraceError, silentLogger } from '#core'
 import type { Clock, Logger } from '#core'
-import { logError } from '#log'
+import { logError } from '../index.ts'
 import type {
   Appender,
   AppenderOptions,
@@ -13,7 +13,7 @@ import type {
   ReaderOptions,
   Transactor,
   TransactorOptions,
-} from '#log'
+} from '../index.ts'
 import { EmbeddedAppender } from './appender.ts'
 import type { BrokerApi } from './broker-api.ts'
 import { EmbeddedBroker } from './broker.ts'

@@ -1,5 +1,5 @@
 import type { Clock, RocksDatabase } from '#core'
-import { endOffsetOf, logError } from '#log'
+import { endOffsetOf, logError } from '../index.ts'
 import type { FetchReply, FetchRequest, FetchedPartition } from './broker-api.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { TopicRegistry } from './topic-registry.ts'

@@ -1,4 +1,4 @@
-import { RecordBatchBuilder, RecordCursor, logError } from '#log'
+import { RecordBatchBuilder, RecordCursor, logError } from '../index.ts'
 
 /**
  * A transaction's records as batches that the topic takes: one, unless they are more than `maxBytes`. The first one

@@ -1,6 +1,6 @@
 import { messageOf } from '#core'
 import type { Clock, Counter, Metrics, RocksBatch, RocksDatabase } from '#core'
-import { logError } from '#log'
+import { logError } from '../index.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { TailCache } from './tail-cache.ts'
 

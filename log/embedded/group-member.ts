@@ -1,4 +1,4 @@
-import type { TopicPartition } from '#log'
+import type { TopicPartition } from '../index.ts'
 import type { GroupEvent, GroupReply } from './broker-api.ts'
 
 interface Sent {

@@ -1,6 +1,6 @@
 import type { Logger } from '#core'
 import { messageOf } from '#core'
-import type { MemberAssignment, TopicPartition } from '#log'
+import type { MemberAssignment, TopicPartition } from '../index.ts'
 import { partitionName } from './group-member.ts'
 import type { GroupMember } from './group-member.ts'
 

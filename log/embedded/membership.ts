@@ -1,6 +1,6 @@
 import { messageOf } from '#core'
 import type { Logger } from '#core'
-import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '#log'
+import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '../index.ts'
 import type { BrokerApi, GroupEvent, GroupReply } from './broker-api.ts'
 import { partitionName } from './group-member.ts'
 

@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter, writeI64 } from '#core'
 import type { RocksBatch, RocksDatabase } from '#core'
-import { baseOffsetOf, batchAttribute, batchField, endOffsetOf } from '#log'
-import type { TopicDescription } from '#log'
+import { baseOffsetOf, batchAttribute, batchField, endOffsetOf } from '../index.ts'
+import type { TopicDescription } from '../index.ts'
 import { batchKey, partitionKey, setBatchOffset } from './keys.ts'
 import { PartitionTail } from './tail-cache.ts'
 

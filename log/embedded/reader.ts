@@ -1,7 +1,7 @@
 import { isMillraceError } from '#core'
 import type { Clock } from '#core'
-import { FetchedRecords, logError } from '#log'
-import type { PartitionOffset, Reader, ReaderOptions, TopicPartition } from '#log'
+import { FetchedRecords, logError } from '../index.ts'
+import type { PartitionOffset, Reader, ReaderOptions, TopicPartition } from '../index.ts'
 import type { BrokerApi, FetchReply } from './broker-api.ts'
 
 /** A followed partition; replaced whenever its position or its pause changes, so that late answers are told apart. */

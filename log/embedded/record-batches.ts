@@ -1,5 +1,5 @@
 import { asBuffer } from '#core'
-import { batchField, logError } from '#log'
+import { batchField, logError } from '../index.ts'
 
 /** The batches that lie back to back in `data`, as views. Errors: LOG_INVALID_REQUEST. */
 export function splitBatches(data: Uint8Array, count: number): Buffer[] {

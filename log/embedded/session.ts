@@ -1,5 +1,5 @@
-import { logError } from '#log'
-import type { LogErrorCode, PartitionOffset, TopicPartition, TopicSpec } from '#log'
+import { logError } from '../index.ts'
+import type { LogErrorCode, PartitionOffset, TopicPartition, TopicSpec } from '../index.ts'
 import { MillraceError } from '#core'
 import type {
   AppendReply,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { writeI64 } from '#core'
-import { RecordBatchBuilder, baseOffsetOf, batchField, endOffsetOf } from '#log'
+import { RecordBatchBuilder, baseOffsetOf, batchField, endOffsetOf } from '../index.ts'
 import { PartitionTail, TailCache } from './tail-cache.ts'
 
 /** A batch of two records at an offset. */

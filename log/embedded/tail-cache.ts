@@ -1,4 +1,4 @@
-import { baseOffsetOf, endOffsetOf } from '#log'
+import { baseOffsetOf, endOffsetOf } from '../index.ts'
 
 /** What a cached batch costs beside its bytes: its Buffer and its place in the queues. */
 const overheadBytes = 256

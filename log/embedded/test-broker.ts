@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '#core'
-import type { Log, TopicSettings } from '#log'
+import type { Log, TopicSettings } from '../index.ts'
 import { EmbeddedBroker, openEmbeddedLog } from './index.ts'
 import type { EmbeddedBrokerOptions } from './index.ts'
 

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { systemClock } from '#core'
-import { RecordBatchBuilder } from '#log'
+import { RecordBatchBuilder } from '../index.ts'
 import { EmbeddedBroker, openEmbeddedLog } from './index.ts'
 
 const broker = await EmbeddedBroker.open({ dir: process.argv[2] as string, clock: systemClock })

@@ -1,4 +1,4 @@
-import type { TopicDescription } from '#log'
+import type { TopicDescription } from '../index.ts'
 import type { BrokerApi } from './broker-api.ts'
 import { unknownTopic } from './topic-registry.ts'
 

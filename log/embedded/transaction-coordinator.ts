@@ -1,6 +1,6 @@
 import type { Clock } from '#core'
-import { logError } from '#log'
-import type { GroupMetadata } from '#log'
+import { logError } from '../index.ts'
+import type { GroupMetadata } from '../index.ts'
 import type { PrepareRequest } from './broker-api.ts'
 import type { CommittedOffsets, OffsetToCommit } from './committed-offsets.ts'
 import type { GroupCommit } from './group-commit.ts'

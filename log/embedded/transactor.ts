@@ -1,6 +1,6 @@
 import { isMillraceError } from '#core'
-import { logError } from '#log'
-import type { TransactionOutcome, TransactionRequest, Transactor } from '#log'
+import { logError } from '../index.ts'
+import type { TransactionOutcome, TransactionRequest, Transactor } from '../index.ts'
 import type { BatchTarget, BrokerApi } from './broker-api.ts'
 import { fittingBatches } from './fitting-batches.ts'
 import type { TopicDirectory } from './topic-directory.ts'
