@@ -1,7 +1,7 @@
 import type { MapKey } from './journal.ts'
 
 /**
- * Committed values kept decoded, so that a key read over and over (a hot coupon, a counter) is not looked up and
+ * Committed values kept decoded, so that a key read over and over (a hot item, a counter) is not looked up and
  * decoded each time. Bounded by count, in two generations: what was not read since the young one filled up goes.
  */
 export class CleanCache<V> {

@@ -59,7 +59,9 @@ describe('the rules can fail', () => {
     ['cli/compose/x.ts', `import { openEmbeddedLog } from '#log/embedded'`],
     ['core/clock.ts', `export const now = () => Date.now()`],
     ['gateway/x.ts', `const today = new Date()`],
-    ['log/embedded/x.ts', `import { logError } from '../errors.ts'`],
+    ['log/embedded/x.ts', `import { logError } from '../errors.ts'; import { RecordCursor } from '#log'`],
+    ['processor/testing/x.ts', `import { EmbeddedBroker } from '#log/embedded'`],
+    ['topology/x.ts', `import { isDeepStrictEqual } from 'node:util'`],
     ['log/x.test.ts', `import { couponTopology } from '#domain/coupon'; Date.now()`],
     ['state/x.ts', `const opened = new Date(at)`],
   ])('but not for %s: %s', (path, text) => expect(complaintsAbout(path, text)).toEqual([]))
