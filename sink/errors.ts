@@ -15,6 +15,8 @@ const codes = {
   SINK_HISTORY_GONE: { domain: 'external', reaction: 'stop' },
   /** A record on the result topic is not a result. */
   SINK_RECORD_UNREADABLE: { domain: 'external', reaction: 'stop' },
+  /** Another sink moved the tables first; never leaves the sink. */
+  SINK_CONFLICT: { domain: 'internal', reaction: 'retry' },
   /** The topic of results does not exist yet. */
   SINK_TOPIC_MISSING: { domain: 'external', reaction: 'retry' },
   SINK_INVALID_URL: { domain: 'user', reaction: 'stop' },

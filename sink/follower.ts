@@ -30,6 +30,9 @@ export interface FollowerOptions {
 const idleMs = 1000
 const backoffMinMs = 100
 const backoffMaxMs = 5000
+/** Of two sinks at once one leads and the other looks in now and then, instead of both doing the same work. */
+const conflictMinMs = 20
+const conflictMaxMs = 1000
 /** One poll's bytes are held parsed only batch by batch, so this bounds the memory of a follower. */
 const readerLimits = { partitionBytesMax: 1024 * 1024, pollBytesMax: 4 * 1024 * 1024 }
 
@@ -52,6 +55,7 @@ export class Follower {
   #trouble: string | undefined
   #troubleSince = 0
   #backoffMs = backoffMinMs
+  #conflictMs = conflictMinMs
 
   constructor(options: FollowerOptions) {
     this.#options = options
@@ -132,9 +136,12 @@ export class Follower {
       if (!(await store.apply(batch, this.#identity, cut))) {
         this.#conflicts.add(1, { store: store.name })
         this.#identity = undefined
+        await clock.sleep(this.#conflictMs, stop)
+        this.#conflictMs = Math.min(this.#conflictMs * 2, conflictMaxMs)
         return
       }
       this.#batchSeconds.observe((clock.now() - startedAt) / 1000, { store: store.name })
+      this.#conflictMs = conflictMinMs
       const positions = [...this.#positions]
       for (const { partition, to } of batch.steps) positions[partition] = to
       this.#positions = positions
@@ -155,6 +162,7 @@ export class Follower {
     this.#positions = positions
     this.#options.onMoved?.()
     this.#allIsWell()
+    this.#lookForGoals()
     return identity
   }
 

@@ -23,7 +23,8 @@ export interface SqlSession {
 export interface SqlDatabase extends SqlSession {
   readonly kind: 'postgres' | 'pglite'
   /**
-   * Runs `work` in one transaction: committed when it resolves, rolled back when it throws.
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it throws (a MillraceError; it is
+   * passed on as it is).
    * `signal` cuts the connection instead of waiting for an answer; the outcome may then be unknown.
    */
   transaction<T>(work: (session: SqlSession) => Promise<T>, signal?: AbortSignal): Promise<T>

@@ -1,5 +1,7 @@
 /** Results into the tables, exactly once: rows and offsets move in one transaction. */
+import { isMillraceError } from '#core'
 import type { Clock, Counter, Metrics } from '#core'
+import { sinkError } from '../errors.ts'
 import type { ResultBatch } from '../intake.ts'
 import type { LogIdentity } from '../log-identity.ts'
 import type { Store } from '../store.ts'
@@ -19,9 +21,6 @@ export interface SqlStoreOptions {
   readonly rowsPerSecond: number
   readonly rejectedRetentionMs: number
 }
-
-/** Thrown inside the transaction to roll it back. */
-const movedByAnother = Symbol('moved by another sink')
 
 const pruneEveryMs = 60_000
 const pruneRowsMax = 5000
@@ -65,14 +64,14 @@ export class SqlStore implements Store {
     const written = new Map<string, number>()
     try {
       await database.transaction(async (session) => {
-        if (!(await advanceOffsets(session, identity, batch.steps))) throw movedByAnother
+        if (!(await advanceOffsets(session, identity, batch.steps))) throw conflict()
         for (const { table, text, parameters } of statements) {
           const { count } = await session.query(text, parameters)
           written.set(table, (written.get(table) ?? 0) + count)
         }
       }, signal)
     } catch (error) {
-      if (error === movedByAnother) return false
+      if (isMillraceError(error, 'SINK_CONFLICT')) return false
       throw error
     }
     for (const [table, count] of written) this.#rows.add(count, { table })
@@ -100,4 +99,9 @@ export class SqlStore implements Store {
   #rejectedSince(): number {
     return this.#options.clock.now() - this.#options.rejectedRetentionMs
   }
+}
+
+/** Rolls the transaction back. */
+function conflict(): Error {
+  return sinkError('SINK_CONFLICT', 'Another sink moved the tables first. Read their offsets again.')
 }

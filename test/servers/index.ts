@@ -10,7 +10,7 @@ export type { TcpProxy } from './tcp-proxy.ts'
 export interface TestStore {
   readonly url: string
   /** Deletes what is in it. Optional: the servers end with the run. */
-  drop(): Promise<void>
+  readonly drop: () => Promise<void>
 }
 
 /** An empty PostgreSQL database: `postgres://…/millrace_test_…`. */
