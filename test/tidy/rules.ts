@@ -15,7 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: ['#core', '#topology', '#state', '#log', '#processor', '#domain/coupon', '#gateway', '#sink'],
 }
 
-const drivers = new Set(['#log/embedded', '#log/kafka'])
+const drivers = new Set(['#log/embedded', '#log/kafka', '#log/simulated'])
 const engine = new Set(['core', 'topology', 'state', 'log', 'processor'])
 /** Rooms that must compute the same from the same input: time, chance and I/O come in from outside. */
 const deterministic = new Set([...engine, 'domain/coupon'])

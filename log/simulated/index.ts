@@ -1,0 +1,8 @@
+export { SimulatedBroker } from './broker.ts'
+export type { OffsetCommit } from './group-offsets.ts'
+export { calmWeather } from './network.ts'
+export type { Call, Loss, Weather } from './network.ts'
+export type { SimulatedPartition } from './partition.ts'
+export * from './scheduler.ts'
+export { SimulatedLog } from './simulated-log.ts'
+export { SimulatedTransactor } from './transactor.ts'
