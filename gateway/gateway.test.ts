@@ -6,23 +6,13 @@ import { logError } from '#log'
 import type { Appender, Log, LogErrorCode, Reader } from '#log'
 import { Harness } from '../test/gateway/harness.ts'
 import type { HarnessOptions } from '../test/gateway/harness.ts'
+import { overlay } from '../test/gateway/overlay.ts'
 
 let system: Harness
 const start = async (options: HarnessOptions = {}): Promise<void> => {
   system = await Harness.start(options)
 }
 afterEach(() => system.close())
-
-/** The log with some of its methods replaced. */
-function overlay<T extends object>(target: T, methods: Partial<T>): T {
-  return new Proxy(target, {
-    get(of, name) {
-      if (name in methods) return methods[name as keyof T]
-      const value: unknown = Reflect.get(of, name, of)
-      return typeof value === 'function' ? value.bind(of) : value
-    },
-  })
-}
 
 describe('the log away', () => {
   it.each([

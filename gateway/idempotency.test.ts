@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Log, Reader } from '#log'
 import { Harness } from '../test/gateway/harness.ts'
+import { overlay } from '../test/gateway/overlay.ts'
 
 let system: Harness
 beforeEach(async () => {
@@ -84,7 +86,7 @@ it('appends a keyed claim to a closed gate while the view is not past the closin
   await system.open('one', 1)
   const endsAt = new Date(system.clock.now() + 1000).toISOString()
   await system.open('ending', 5, { endsAt })
-  system.clock.advance(5000)
+  system.clock.advance(4000)
   // Nothing was decided after the end yet, so an earlier claim under the key could still be undecided.
   const first = await system.decided('ending', 'alice', key('k'))
   expect(first.body).toMatchObject({ code: 'ended', claimId: expect.anything() })
@@ -92,6 +94,30 @@ it('appends a keyed claim to a closed gate while the view is not past the closin
   const next = await system.claim('ending', 'bob', key('k-2'))
   expect(next.body['code']).toBe('ended')
   expect(await system.written()).toBe(before)
+})
+
+it('appends a keyed claim to a sold out gate while the view is behind the claim that took the last piece', async () => {
+  const readers: Reader[] = []
+  const behind = system.create({
+    viewDir: `${system.dir}/view-behind`,
+    log: overlay<Log>(system.log, {
+      reader: (options) => (readers[readers.length] = system.log.reader(options)),
+    }),
+  })
+  await system.open('one', 1)
+  await behind.start()
+  await system.untilReady(behind)
+  for (const partition of [0, 1]) readers[0]?.pause({ topic: 'coupon-result', partition })
+  const won = await system.decided('one', 'alice', key('k'))
+  const claim = (userId: string, headers: Record<string, string>) =>
+    system.call('POST', '/api/v1/coupons/one/claims', { gateway: behind, body: { userId }, headers })
+  while ((await claim('bob', {})).status !== 409) await system.clock.sleep(5)
+  const again = await claim('alice', key('k'))
+  expect(again.status).toBe(202)
+  for (const partition of [0, 1]) readers[0]?.resume({ topic: 'coupon-result', partition })
+  const outcome = await system.get(`/api/v1/claims/${again.body['claimId'] as string}`, { prefer: 'wait=5' })
+  expect(outcome.body).toMatchObject({ status: 'issued', sequence: won.body['sequence'] })
+  await behind.close()
 })
 
 it('gives the same outcome through another gateway, under a claim of its own', async () => {

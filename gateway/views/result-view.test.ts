@@ -14,6 +14,7 @@ import { Waiters } from './waiters.ts'
 let dir: string
 let now: number
 let view: ResultView
+let db: RocksDatabase
 let coupons: CouponView
 let keyed: unknown[]
 const clock = { ...systemClock, now: () => now }
@@ -21,7 +22,8 @@ const clock = { ...systemClock, now: () => now }
 async function openView(): Promise<void> {
   coupons = new CouponView()
   keyed = []
-  view = new ResultView(await RocksDatabase.open(join(dir, 'view')), {
+  db = await RocksDatabase.open(join(dir, 'view'))
+  view = new ResultView(db, {
     partitions: 2,
     coupons,
     waiters: new Waiters(clock, 100),
@@ -170,7 +172,7 @@ describe('ResultView', () => {
     expect(view.firstUnder('c', 'k')).toBeUndefined()
   })
 
-  it('keeps counts of the last result that tells them', async () => {
+  it('keeps counts of the last result that tells them, also over a crash', async () => {
     const opened = {
       couponId: 'c',
       stock: 1000,
@@ -194,7 +196,7 @@ describe('ResultView', () => {
         snapshot: { stock: 1000, remaining: 998, version: 4 },
         offset: 2,
       })
-      await view.close()
+      await db.close()
       await openView()
     }
   })
