@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '#core'
 import type { Clock } from '#core'
@@ -13,10 +14,18 @@ export interface Program {
   stop(): Promise<number | null>
   /** SIGKILL; resolves once it has ended. */
   kill(): Promise<void>
+  /** Resolves with the exit code when it ends, whoever ended it. */
+  readonly ended: Promise<number | null>
 }
 
 /** Variables beside those that name its directories; they win. */
 export type ProgramEnvironment = Readonly<Record<string, string>>
+
+export interface ProgramOptions {
+  readonly environment?: ProgramEnvironment
+  /** Gets what the program writes to stderr; left out, it goes to our own. */
+  readonly onStderr?: (text: string) => void
+}
 
 const startTimeoutMs = 30_000
 
@@ -24,7 +33,7 @@ const startTimeoutMs = 30_000
 export async function startProgram(
   directory: string,
   clock: Clock,
-  environment: ProgramEnvironment = {},
+  { environment = {}, onStderr }: ProgramOptions = {},
 ): Promise<Program> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('../main.ts', import.meta.url)), 'start'], {
     env: {
@@ -38,12 +47,13 @@ export async function startProgram(
       LOG_LEVEL: 'warn',
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', onStderr === undefined ? 'inherit' : 'pipe'],
   })
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => onStderr?.(text))
   // A demo that is interrupted or fails leaves no process behind.
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)
-  const exited = once(child, 'exit')
+  const ended = once(child, 'exit').then(() => child.exitCode)
   try {
     const url = await announcedUrl(child.stdout)
     if (url === undefined) throw startFailed('it ended before it listened')
@@ -54,12 +64,13 @@ export async function startProgram(
     }
     const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => {
       child.kill(signal)
-      await exited
+      const code = await ended
       process.off('exit', kill)
-      return child.exitCode
+      return code
     }
     return {
       url,
+      ended,
       stop: () => end('SIGTERM'),
       kill: async () => void (await end('SIGKILL')),
     }
@@ -69,7 +80,8 @@ export async function startProgram(
   }
 }
 
-async function announcedUrl(output: NodeJS.ReadableStream): Promise<string | undefined> {
+async function announcedUrl(output: Readable | null): Promise<string | undefined> {
+  if (output === null) return undefined
   for await (const line of createInterface({ input: output })) {
     const match = /https?:\/\/\S+/.exec(line)
     if (match !== null) {

@@ -19,6 +19,8 @@ export class System {
   readonly directory: string
   readonly databaseUrl: string
   readonly redisUrl: string
+  /** What the program has written to stderr since its start. */
+  stderr = ''
   #program: Program | undefined
   #http: HttpClient | undefined
 
@@ -28,8 +30,9 @@ export class System {
     this.redisUrl = redisUrl
   }
 
-  static async create(): Promise<System> {
-    const directory = await mkdtemp(join(tmpdir(), 'millrace-system-'))
+  /** @param parent where its directory goes; the machine's temporary directory by default */
+  static async create(parent = tmpdir()): Promise<System> {
+    const directory = await mkdtemp(join(parent, 'millrace-system-'))
     const [database, keys] = await Promise.all([postgres(), redis()])
     return new System(directory, database.url, keys.url)
   }
@@ -40,11 +43,15 @@ export class System {
 
   /** Starts the program, or starts it again on what it left; resolves once it is ready. */
   async start(environment: ProgramEnvironment = {}): Promise<void> {
+    this.stderr = ''
     this.#program = await startProgram(this.directory, systemClock, {
-      DATABASE_URL: this.databaseUrl,
-      REDIS_URL: this.redisUrl,
-      APP_ID: appId,
-      ...environment,
+      environment: {
+        DATABASE_URL: this.databaseUrl,
+        REDIS_URL: this.redisUrl,
+        APP_ID: appId,
+        ...environment,
+      },
+      onStderr: (text) => (this.stderr += text),
     })
     this.#http = new HttpClient(this.#program.url, 256)
   }
@@ -62,6 +69,13 @@ export class System {
   /** SIGTERM; the exit code. */
   async stop(): Promise<number | null> {
     const code = (await this.#program?.stop()) ?? null
+    this.#closed()
+    return code
+  }
+
+  /** Resolves with the exit code when the program ends by itself. */
+  async ended(): Promise<number | null> {
+    const code = (await this.#program?.ended) ?? null
     this.#closed()
     return code
   }
