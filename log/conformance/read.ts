@@ -151,6 +151,20 @@ export function readTests(define: Define): void {
     await reader.close()
   })
 
+  define('lets everything else run while it catches up', async ({ log, topic, clock }) => {
+    const name = await topic()
+    const place = { topic: name, partition: 0 }
+    for (let batch = 0; batch < 5; batch++) await appendValues(log, name, ['v'])
+    const reader = log.reader({ partitionBytesMax: 1 })
+    reader.seek(place, 0)
+    let turned = false
+    const turn = clock?.yield().then(() => (turned = true))
+    while ((reader.position(place) ?? 0) < 5) await reader.poll(1000)
+    expect(turned).toBe(true)
+    await turn
+    await reader.close()
+  })
+
   define('gives a batch that is larger than its limits', async ({ log, topic }) => {
     const name = await topic()
     await appendValues(log, name, ['x'.repeat(5000)])
