@@ -8,6 +8,7 @@ import { couponTopology } from '#domain/coupon'
 import { EmbeddedBroker, openEmbeddedLog, serveEmbeddedBroker } from '#log/embedded'
 import { startStreams } from '#processor'
 import type { Streams } from '#processor'
+import { CloseStack } from './close-stack.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
 import type { EngineThreadData, ThreadControl } from './thread-control.ts'
@@ -19,20 +20,20 @@ const registry = createMetrics({ processMetrics: false })
 const { metrics } = registry
 const clock = systemClock
 const failure = Promise.withResolvers<void>()
-const closers: (() => Promise<void>)[] = []
+const opened = new CloseStack()
 
 async function start(): Promise<void> {
   const broker = await EmbeddedBroker.open({ dir: settings.logUrl.directory, clock, logger, metrics })
-  closers.unshift(() => broker.close())
+  opened.push('log', () => broker.close())
   const log = await openEmbeddedLog(broker, { clock, logger })
-  closers.unshift(() => log.close())
+  opened.push('log client', () => log.close())
   await log.admin.ensureTopics(topicSpecs(settings))
   for (const port of logs) serveEmbeddedBroker(broker, port)
   const { idempotencyRetentionMs } = settings
   const topology = couponTopology({ topics: topicNames(settings), idempotencyRetentionMs })
   const { appId, stateDirectory: stateDir } = settings
   const streams: Streams = await startStreams({ topology, log, appId, stateDir, clock, logger, metrics })
-  closers.unshift(() => streams.stop())
+  opened.push('processor', () => streams.stop())
   void streams.failed.then((error) => failure.reject(error))
   while (!streams.state().ready && !halt.signal.aborted) await clock.sleep(5)
 }
@@ -50,7 +51,7 @@ const served: ThreadControl = {
       halt.abort()
       // What is half open is finished first, so that there is one list to close.
       await starting?.catch(() => undefined)
-      for (const close of closers) await close()
+      await opened.closeAll(logger)
       for (const port of logs) port.close()
     })()),
 }

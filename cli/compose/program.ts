@@ -41,6 +41,7 @@ export interface ProgramOptions {
 }
 
 const readyPollMs = 10
+const sinkStopMsMax = 3000
 
 /** Resolves once it listens. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED. */
 export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
@@ -74,12 +75,12 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
 
   const gatewayLog = new MessageChannel()
   const sinkLog = new MessageChannel()
-  const engine = startThread(
-    'engine',
-    new URL('./engine-thread.ts', import.meta.url),
-    { settings, readableLogs, logs: [gatewayLog.port2, sinkLog.port2] },
-    [gatewayLog.port2, sinkLog.port2],
-  )
+  const engine = startThread({
+    name: 'engine',
+    script: new URL('./engine-thread.ts', import.meta.url),
+    data: { settings, readableLogs, logs: [gatewayLog.port2, sinkLog.port2] },
+    ports: [gatewayLog.port2, sinkLog.port2],
+  })
   threads.push(engine)
 
   const stopping = new AbortController()
@@ -93,12 +94,14 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     decides = true
     while (!stopping.signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
     if (stopping.signal.aborted) return
-    const sink = startThread(
-      'sink',
-      new URL('./sink-thread.ts', import.meta.url),
-      { settings, readableLogs, log: sinkLog.port1, reads: reads.port2 },
-      [sinkLog.port1, reads.port2],
-    )
+    const sink = startThread({
+      name: 'sink',
+      script: new URL('./sink-thread.ts', import.meta.url),
+      data: { settings, readableLogs, log: sinkLog.port1, reads: reads.port2 },
+      ports: [sinkLog.port1, reads.port2],
+      // PGlite cannot be interrupted while it opens; its files are safe against it at any moment.
+      stopGrace: { ms: sinkStopMsMax, clock },
+    })
     threads.push(sink)
     sink.failure.catch((error: unknown) => failed.reject(error))
     void sink.control.start().catch((error: unknown) => failed.reject(error))

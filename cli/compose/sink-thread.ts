@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads'
 import { serve, systemClock } from '#core'
 import { openEmbeddedLog } from '#log/embedded'
 import { createCouponReads, openRedis, openSqlDatabase, startSink } from '#sink'
+import { CloseStack } from './close-stack.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
 import type { SinkThreadData, ThreadControl } from './thread-control.ts'
@@ -14,7 +15,7 @@ const registry = createMetrics({ processMetrics: false })
 const { metrics } = registry
 const clock = systemClock
 const failure = Promise.withResolvers<void>()
-const closers: (() => Promise<void>)[] = []
+const opened = new CloseStack()
 
 async function start(): Promise<void> {
   const { databaseUrl, redisUrl } = settings
@@ -22,12 +23,12 @@ async function start(): Promise<void> {
     databaseUrl.kind === 'pglite' ? `pglite:${databaseUrl.directory}` : databaseUrl.url,
     { connections: settings.sinkConnections },
   )
-  closers.unshift(() => sql.close())
+  opened.push('SQL', () => sql.close())
   serve(reads, createCouponReads(sql))
   const redis = redisUrl === undefined ? undefined : openRedis(redisUrl)
-  if (redis !== undefined) closers.unshift(() => redis.close())
+  if (redis !== undefined) opened.push('Redis', () => redis.close())
   const log = await openEmbeddedLog(logPort, { clock, logger })
-  closers.unshift(() => log.close())
+  opened.push('log client', () => log.close())
   const sink = startSink({
     log,
     topics: topicNames(settings),
@@ -40,7 +41,7 @@ async function start(): Promise<void> {
     ...(redis === undefined ? {} : { redis }),
     ...(settings.sinkRowsPerSecond === undefined ? {} : { rowsPerSecond: settings.sinkRowsPerSecond }),
   })
-  closers.unshift(() => sink.close())
+  opened.push('sink', () => sink.close())
   void sink.failed.then((error) => failure.reject(error))
 }
 
@@ -54,7 +55,7 @@ const served: ThreadControl = {
   stop: () =>
     (stopping ??= (async () => {
       await starting?.catch(() => undefined)
-      for (const close of closers) await close()
+      await opened.closeAll(logger)
       logPort.close()
       reads.close()
     })()),

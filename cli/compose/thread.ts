@@ -2,7 +2,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { MillraceError, connect, messageOf } from '#core'
-import type { Remote } from '#core'
+import type { Clock, Remote } from '#core'
 import type { ThreadControl, ThreadData } from './thread-control.ts'
 
 export interface Thread {
@@ -10,16 +10,24 @@ export interface Thread {
   readonly control: Remote<ThreadControl>
   /** Rejects when the thread's work failed or the thread ended before it was told to. */
   readonly failure: Promise<never>
-  /** Tells it to close what it has open, and waits until the thread is gone. It is never terminated. */
+  /** Tells it to close what it has open, and waits until the thread is gone. */
   stop(): Promise<void>
 }
 
-export function startThread(
-  name: string,
-  script: URL,
-  data: Omit<ThreadData, 'control'> & Readonly<Record<string, unknown>>,
-  ports: readonly MessagePort[],
-): Thread {
+export interface ThreadOptions {
+  readonly name: string
+  readonly script: URL
+  readonly data: Omit<ThreadData, 'control'> & Readonly<Record<string, unknown>>
+  /** Those in `data`, to be moved. */
+  readonly ports: readonly MessagePort[]
+  /**
+   * The thread is ended by force when it takes longer to stop. Never given to a thread that holds a RocksDB handle:
+   * ending it would take the process down with it.
+   */
+  readonly stopGrace?: { readonly ms: number; readonly clock: Clock }
+}
+
+export function startThread({ name, script, data, ports, stopGrace }: ThreadOptions): Thread {
   const channel = new MessageChannel()
   const worker = new Worker(script, {
     name,
@@ -42,17 +50,21 @@ export function startThread(
   })
   // Who waits for it may come later, or never when the start fails first.
   failure.catch(() => undefined)
-  return {
-    name,
-    control,
-    failure,
-    stop: () =>
-      (stopping ??= (async () => {
-        await control.stop()
-        channel.port1.close()
-        await ended
-      })()),
+  const stop = async (): Promise<void> => {
+    const inTime = new AbortController()
+    const endLate = async (): Promise<void> => {
+      await stopGrace?.clock.sleep(stopGrace.ms, inTime.signal)
+      if (stopGrace !== undefined && !inTime.signal.aborted) await worker.terminate()
+    }
+    const late = endLate()
+    // A thread that is ended by force, or has failed before, does not answer any more.
+    await control.stop().catch(() => undefined)
+    channel.port1.close()
+    await ended
+    inTime.abort()
+    await late
   }
+  return { name, control, failure, stop: () => (stopping ??= stop()) }
 }
 
 function threadFailed(name: string, why: string, cause?: unknown): MillraceError {
