@@ -1,4 +1,5 @@
 export * from './assignment/assignor.ts'
+export * from './checkers/index.ts'
 export { deadLetterTopic } from './dead-letter.ts'
 export type { TransactionLimits } from './stream-thread.ts'
 export * from './streams.ts'
