@@ -1,0 +1,153 @@
+/** The command as it is typed: `millrace` run by an old Node and a new one, taken ports and directories, signals. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '#core'
+import { startProgram } from '#cli/demo/program'
+import type { Program } from '#cli/demo/program'
+
+const bin = fileURLToPath(new URL('../../cli/millrace.js', import.meta.url))
+/** What an older Node is to the command: one that cannot run TypeScript. */
+const oldNode = [process.execPath, '--no-strip-types']
+
+let directory: string
+const children = new Set<ChildProcess>()
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-start-'))
+})
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL')
+  children.clear()
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+class Run {
+  readonly child: ChildProcess
+  stdout = ''
+  stderr = ''
+  readonly ended: Promise<Ended>
+
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    node = [process.execPath],
+  ) {
+    const [command = '', ...flags] = [...node, bin, ...args]
+    const { PATH } = process.env
+    this.child = spawn(command, flags, { cwd: directory, env: { PATH, ...environment } })
+    children.add(this.child)
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+    this.ended = once(this.child, 'close').then(() => ({
+      code: this.child.exitCode,
+      stdout: this.stdout,
+      stderr: this.stderr,
+    }))
+  }
+
+  /** The address it announces. */
+  async url(): Promise<string> {
+    for (;;) {
+      const found = /http:\/\/\S+/.exec(this.stdout)
+      if (found !== null) return found[0]
+      if (this.child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`)
+      await systemClock.sleep(5)
+    }
+  }
+}
+
+/** Everything below one directory of its own, on a free port. */
+function environmentIn(name: string): Record<string, string> {
+  return {
+    PORT: '0',
+    LOG_URL: `embedded:${name}/log`,
+    STATE_DIR: `${name}/state`,
+    VIEW_DIR: `${name}/view`,
+    DATABASE_URL: `pglite:${name}/postgres`,
+  }
+}
+
+async function isLive(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/livez`)).ok
+  } catch {
+    return false
+  }
+}
+
+describe('millrace', () => {
+  it.each([
+    ['a Node that runs TypeScript', [process.execPath]],
+    ['an older Node', oldNode],
+  ])('passes output and exit code through on %s', async (_, node) => {
+    const good = await new Run(['topology', 'describe'], {}, node).ended
+    expect(good).toMatchObject({ code: 0, stderr: '' })
+    expect(good.stdout).toMatch(/^Topologies:\n {3}Sub-topology: 0\n/)
+    const bad = await new Run(['config'], { PORT: 'eighty', LOG_URL: 'kafka://h:9092' }, node).ended
+    expect(bad.code).toBe(2)
+    expect(bad.stderr.split('\n')).toHaveLength(3)
+    const unknown = await new Run(['strat'], {}, node).ended
+    expect(unknown.code).toBe(2)
+    expect(unknown.stderr).toContain('Did you mean start?')
+  })
+})
+
+describe('millrace start', () => {
+  it.each([
+    ['a Node that runs TypeScript', [process.execPath]],
+    ['an older Node', oldNode],
+  ])('is live at once and stops in order on SIGTERM, twice delivered, on %s', async (_, node) => {
+    const run = new Run(['start'], environmentIn('signals'), node)
+    const url = await run.url()
+    expect(await isLive(url)).toBe(true)
+    run.child.kill('SIGTERM')
+    run.child.kill('SIGINT')
+    expect(await run.ended).toMatchObject({ code: 0, stderr: '' })
+    expect(await isLive(url)).toBe(false)
+  })
+
+  it('leaves nothing behind when the older Node is killed', async () => {
+    const run = new Run(['start'], environmentIn('orphan'), oldNode)
+    const url = await run.url()
+    run.child.kill('SIGKILL')
+    while (await isLive(url)) await systemClock.sleep(20)
+  })
+})
+
+describe('beside a running one', () => {
+  let program: Program
+  beforeAll(async () => {
+    program = await startProgram(join(directory, 'taken'), systemClock)
+  })
+  afterAll(() => program.stop())
+
+  it.each([
+    ['PORT', () => ({ PORT: new URL(program.url).port })],
+    ['LOG_URL', () => ({ LOG_URL: 'embedded:taken/log' })],
+    ['STATE_DIR', () => ({ STATE_DIR: 'taken/state' })],
+    ['VIEW_DIR', () => ({ VIEW_DIR: 'taken/view' })],
+  ])('says in one line that %s has to change', async (variable, taken) => {
+    const { code, stderr } = await new Run(['start'], { ...environmentIn('free'), ...taken() }).ended
+    expect(code).toBe(1)
+    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(`set ${variable}`)])
+  })
+
+  it('shows the metrics of every thread', async () => {
+    const answer = await fetch(`${program.url}/metrics`)
+    expect(answer.headers.get('content-type')).toContain('text/plain')
+    const text = await answer.text()
+    for (const name of ['process_cpu_seconds_total', 'streams_', 'millrace_gateway_', 'millrace_log_'])
+      expect(text).toContain(`\n${name}`)
+  })
+})
