@@ -20,8 +20,8 @@ const terms = {
   validUntil: '2100-02-01T00:00:00.5Z',
 }
 
-async function away(): Promise<never> {
-  throw new MillraceError('SINK_STORE_UNAVAILABLE', 'away', { domain: 'external', reaction: 'retry' })
+function failing(code: string): () => Promise<never> {
+  return () => Promise.reject(new MillraceError(code, 'away', { domain: 'external', reaction: 'retry' }))
 }
 
 function codeOf(answer: Answer): unknown {
@@ -320,7 +320,8 @@ describe('winners and a user’s coupons', () => {
     expect((await system.get(`/api/v1/users/alice/coupons?cursor=${next}`)).body['nextCursor']).toBe(next)
   })
 
-  it('is 503 while the store is away', async () => {
+  it.each(['SINK_STORE_UNAVAILABLE', 'RPC_CLOSED'])('is 503 while the store is away: %s', async (code) => {
+    const away = failing(code)
     await system.open('c', 1)
     await system.restart({ reads: { winners: away, userCoupons: away } })
     expect(codeOf(await system.get('/api/v1/users/alice/coupons'))).toEqual([503, 'store-unavailable'])

@@ -2,6 +2,7 @@ import { pathId } from '../http/ids.ts'
 import { instantText } from '../http/instant.ts'
 import { encodeCursor, pageOf } from '../http/paging.ts'
 import type { CouponReads } from '../options.ts'
+import { fromStore } from './from-store.ts'
 import { json } from './route.ts'
 import type { Route } from './route.ts'
 
@@ -17,9 +18,8 @@ export function userRoutes(reads: CouponReads): Route[] {
             (name) => context.req.query(name),
             (text) => (text === '' ? undefined : text),
           )
-          const page = await reads.userCoupons(
-            userId,
-            after === undefined ? { limit } : { cursor: after, limit },
+          const page = await fromStore(
+            reads.userCoupons(userId, after === undefined ? { limit } : { cursor: after, limit }),
           )
           const items = page.items.map(({ couponId, name, sequence, issuedAt }) => ({
             couponId,

@@ -2,12 +2,13 @@ import type { Context } from 'hono'
 import { instantText } from '../http/instant.ts'
 import { encodeCursor, pageOf } from '../http/paging.ts'
 import type { CouponReads } from '../options.ts'
+import { fromStore } from './from-store.ts'
 import { json } from './route.ts'
 
 /** One page of a coupon's winners: JSON, or CSV for who accepts `text/csv`; both name the next page. */
 export async function winnersPage(context: Context, couponId: string, reads: CouponReads): Promise<Response> {
   const { limit, after } = pageOf((name) => context.req.query(name), sequenceOf)
-  const page = await reads.winners(couponId, after === undefined ? { limit } : { after, limit })
+  const page = await fromStore(reads.winners(couponId, after === undefined ? { limit } : { after, limit }))
   const items = page.items.map(({ claimId, userId, sequence, issuedAt }) => ({
     claimId,
     userId,
