@@ -7,7 +7,7 @@ import { taskDirectory } from '#state'
 import { startProgram } from '../../cli/demo/program.ts'
 import { openCoupon, partitions } from '../system/commands.ts'
 import { Load } from '../system/load.ts'
-import { decided, loaded } from '../system/settled.ts'
+import { decided, endsOf, loaded } from '../system/settled.ts'
 import { SmallDisk } from '../system/small-disk.ts'
 import { System, appId } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
@@ -52,7 +52,7 @@ test('a full disk stops the program with a clear line, and nothing acknowledged 
   await load.finish()
   const claimIds = load.acknowledged.map(({ claimId }) => claimId)
   await decided(system, claimIds.slice(-5))
-  await loaded(system, claimIds)
+  await loaded(system, endsOf(claimIds))
   await system.stop()
   const { violations } = await verify(system, load.acknowledged)
   expect(violations).toEqual([])
@@ -76,7 +76,7 @@ test('a damaged state directory is rebuilt from the changelog, with a line in th
   expect(system.stderr).toMatch(/local state wiped, restoring it from the changelog/)
   const second = await claimed(system, 80)
   await decided(system, second)
-  await loaded(system, [...first, ...second])
+  await loaded(system, endsOf([...first, ...second]))
   await system.stop()
   const { violations, histories } = await verify(system)
   expect(violations).toEqual([])

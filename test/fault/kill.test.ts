@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom, systemClock } from '#core'
 import { openCoupon } from '../system/commands.ts'
 import { Load } from '../system/load.ts'
-import { decided, loaded } from '../system/settled.ts'
+import { decided, endsOf, loaded } from '../system/settled.ts'
 import { System } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
 
@@ -45,7 +45,7 @@ test(
     const claimIds = load.acknowledged.map(({ claimId }) => claimId)
     expect(claimIds.length).toBeGreaterThan(kills * 10)
     await decided(system, claimIds.slice(-20))
-    await loaded(system, claimIds)
+    await loaded(system, endsOf(claimIds))
     expect(await system.stop()).toBe(0)
 
     const { violations, histories } = await verify(system, load.acknowledged)

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import { Client } from 'pg'
 import { beforeAll, afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { SeededRandom } from '#core'
-import { decided, eventually, loaded } from '../system/settled.ts'
+import { decided, endsOf, eventually, loaded } from '../system/settled.ts'
 import { System } from '../system/system.ts'
 import { topics } from '../system/coupon-history.ts'
 import { verify } from '../system/verify.ts'
@@ -44,7 +44,7 @@ describe('a running program', () => {
     expect(accepted.length).toBeGreaterThanOrEqual(100)
     const claimIds = accepted.map(({ claimId }) => claimId)
     await decided(system, claimIds.slice(-1))
-    await loaded(system, claimIds)
+    await loaded(system, endsOf(claimIds))
 
     const coupon = await system.http.send('GET', '/api/v1/coupons/hundred')
     expect(coupon.body).toMatchObject({ state: 'sold-out', stock: 100, issued: 100, remaining: 0 })
@@ -100,7 +100,7 @@ describe('a running program', () => {
       const { body } = await system.http.send('GET', '/api/v1/coupons/gone')
       return (body as { state: string }).state === 'sold-out'
     })
-    await loaded(system, [(first.body as ClaimBody).claimId])
+    await loaded(system, endsOf([(first.body as ClaimBody).claimId]))
     await system.stop()
     const before = await footprint()
     await system.start()

@@ -6,7 +6,7 @@ import { changelogKind, rocksStorage, taskDirectory } from '#state'
 import { openCoupon, partitionOfCoupon } from '../system/commands.ts'
 import { topics } from '../system/coupon-history.ts'
 import { readTopic } from '../system/read-topic.ts'
-import { loaded } from '../system/settled.ts'
+import { endsOf, loaded } from '../system/settled.ts'
 import { System, appId } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
     return (answer.body as { claimId: string }).claimId
   }
   claimIds = [await ask('ann'), await ask('ann'), await ask('bob')]
-  await loaded(system, claimIds)
+  await loaded(system, endsOf(claimIds))
   await system.stop()
 })
 afterAll(() => system.destroy())

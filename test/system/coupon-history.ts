@@ -11,10 +11,10 @@ export async function readHistories(log: Log): Promise<PartitionHistory[]> {
   const results = await readTopic(log, topics.result)
   return commands.map((records, partition) => ({
     partition,
-    commands: records.map(({ offset, timestamp, value }) => ({
+    commands: records.map(({ offset, timestamp, key, value }) => ({
       offset,
       timestamp,
-      command: commandOf(value),
+      command: key === null ? undefined : commandOf(value),
     })),
     results: (results[partition] ?? []).map(({ value }) => {
       if (value === null) throw new Error('a result is never a tombstone')

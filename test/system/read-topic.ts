@@ -6,6 +6,8 @@ export interface TopicRecord {
   readonly timestamp: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /** The last value of each key, as text. */
+  readonly headers: ReadonlyMap<string, string>
 }
 
 /** Every record of every partition, as of now. */
@@ -26,6 +28,7 @@ export async function readTopic(log: Log, topic: string): Promise<TopicRecord[][
             timestamp: cursor.timestamp,
             key: copyOf(cursor.key()),
             value: copyOf(cursor.value()),
+            headers: new Map(cursor.headers().map(({ key, value }) => [key, value?.toString() ?? ''])),
           })
         }
       }

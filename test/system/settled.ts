@@ -28,16 +28,18 @@ export async function decided(system: System, claimIds: readonly string[]): Prom
   }
 }
 
-/**
- * Resolves once both stores have the results of these claims, agree on where they stand, and stand still: a result
- * has at least the offset of its command.
- */
-export async function loaded(system: System, claimIds: readonly string[]): Promise<void> {
+/** The least result offset after these claims' results, by partition: a result has at least the offset of its command. */
+export function endsOf(claimIds: readonly string[]): Map<number, number> {
   const ends = new Map<number, number>()
   for (const claimId of claimIds) {
     const { partition, offset } = parseClaimId(claimId) as ClaimPosition
     ends.set(partition, Math.max(ends.get(partition) ?? 0, offset + 1))
   }
+  return ends
+}
+
+/** Resolves once both stores have read the results up to `ends` (exclusive), agree on where they stand, and stand still. */
+export async function loaded(system: System, ends: ReadonlyMap<number, number>): Promise<void> {
   let before = ''
   await eventually('the stores have every result', async () => {
     const [sql, memory] = await positions(system)
