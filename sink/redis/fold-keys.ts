@@ -29,7 +29,7 @@ export interface HeldView {
   readonly version: number
 }
 
-export interface HeldEntry {
+interface HeldEntry {
   readonly userId: string
   readonly view: HeldView
 }

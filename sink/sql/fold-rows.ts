@@ -4,7 +4,7 @@ import { CouponFold, claimIdOf, required } from '../results.ts'
 import type { StockLevel } from '../results.ts'
 
 /** Times in ms since the epoch. */
-export interface IssueRow {
+interface IssueRow {
   readonly claimId: string
   readonly couponId: string
   readonly userId: string
@@ -14,7 +14,7 @@ export interface IssueRow {
   cancelledAt: number | null
 }
 
-export interface RejectionRow {
+interface RejectionRow {
   readonly claimId: string
   readonly couponId: string
   readonly userId: string
@@ -22,7 +22,7 @@ export interface RejectionRow {
   readonly rejectedAt: number
 }
 
-export interface CancellationRow {
+interface CancellationRow {
   readonly claimId: string
   readonly cancelledAt: number
 }

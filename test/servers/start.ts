@@ -12,7 +12,7 @@ export interface TestServers {
 }
 
 /** The first lines of a run that cannot go on. */
-export const missingServers = [
+const missingServers = [
   'The tests need PostgreSQL and Redis, and found neither local programs nor a container runtime. Install them:',
   '  apt-get install -y postgresql redis-server',
   'or set TEST_DATABASE_URL and TEST_REDIS_URL, or run the tests that need no server:',
