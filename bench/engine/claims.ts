@@ -1,0 +1,107 @@
+/** Claims of distinct users on a few coupons, spread evenly: the coupon service's own work. */
+import { couponStores, couponTopology, commandSerde, peekResult } from '#domain/coupon'
+import type { CouponCommand, OpeningTerms } from '#domain/coupon'
+import type { AppendRecord, Log } from '#log'
+import { encode, typedStore } from '#topology'
+import { topicSpecs } from '../../cli/compose/topics.ts'
+import { readSettings } from '../../cli/settings.ts'
+import { topics } from '../../test/system/coupon-history.ts'
+import { partitions } from '../../test/system/commands.ts'
+import { eachRecord } from './each-record.ts'
+import { withTaskState } from './task-state.ts'
+import type { Workload } from './workload.ts'
+
+export interface ClaimsSpec {
+  readonly kind: 'claims'
+  readonly claims: number
+  readonly coupons: number
+  /** Of each coupon. */
+  readonly stock: number
+}
+
+const nonce = '0123456789abcdef'
+const stores = [couponStores.coupons, couponStores.idempotency, couponStores.issuedUsers].toSorted((a, b) =>
+  a.name < b.name ? -1 : 1,
+)
+
+/** How many of the claims must be issued: first come, first served, one each. */
+export function issuedOf({ claims: count, coupons, stock }: ClaimsSpec): number {
+  let issued = 0
+  for (let coupon = 0; coupon < coupons; coupon++) {
+    issued += Math.min(stock, Math.floor(count / coupons) + (coupon < count % coupons ? 1 : 0))
+  }
+  return issued
+}
+
+export function claims(spec: ClaimsSpec): Workload {
+  const records = spec.coupons + spec.claims
+  return {
+    topology: couponTopology({ topics }),
+    // As the program has them, so that it can go on with this log.
+    topics: topicSpecs(readSettings({})),
+    inputTopic: topics.issue,
+    records,
+    input: () => input(spec),
+    checkOutputs: (log) => checkResults(log, spec),
+    checkState: (stateDirectory) => checkHolders(stateDirectory, spec),
+  }
+}
+
+function* input({ claims: count, coupons, stock }: ClaimsSpec): Generator<AppendRecord> {
+  for (let coupon = 0; coupon < coupons; coupon++) {
+    const couponId = couponIdOf(coupon)
+    yield record({ command: 'open', couponId, by: 'operator', nonce, terms: termsOf(stock) })
+  }
+  for (let index = 0; index < count; index++) {
+    const userId = `user-${index}`
+    yield record({ command: 'issue', couponId: couponIdOf(index % coupons), by: userId, nonce, userId })
+  }
+}
+
+function record(command: CouponCommand): AppendRecord {
+  return { topic: topics.issue, key: command.couponId, value: encode(commandSerde, command) }
+}
+
+function couponIdOf(index: number): string {
+  return `coupon-${index}`
+}
+
+function termsOf(stock: number): OpeningTerms {
+  return {
+    stock,
+    name: null,
+    perUserLimit: 1,
+    startsAt: null,
+    endsAt: null,
+    discount: null,
+    validUntil: null,
+  }
+}
+
+async function checkResults(log: Log, spec: ClaimsSpec): Promise<void> {
+  const expected = {
+    done: spec.coupons,
+    issued: issuedOf(spec),
+    rejected: spec.claims - issuedOf(spec),
+    other: 0,
+  }
+  const seen = { done: 0, issued: 0, rejected: 0, other: 0 }
+  const peek = peekResult(Buffer.from('{}'), 0, 2)
+  await eachRecord(log, topics.result, ({ buffer, valueStart, valueEnd }) => {
+    const { outcome } = peekResult(buffer, valueStart, valueEnd, peek)
+    seen[outcome === 'done' || outcome === 'issued' || outcome === 'rejected' ? outcome : 'other']++
+  })
+  if (JSON.stringify(seen) === JSON.stringify(expected)) return
+  throw new Error(`the results are ${JSON.stringify(seen)}, not ${JSON.stringify(expected)}`)
+}
+
+async function checkHolders(stateDirectory: string, spec: ClaimsSpec): Promise<void> {
+  let holders = 0
+  for (let partition = 0; partition < partitions; partition++) {
+    holders += await withTaskState(stateDirectory, partition, stores, (state) => {
+      const users = typedStore(couponStores.issuedUsers, state.store(couponStores.issuedUsers))
+      return [...users.keys()].reduce((sum, couponId) => sum + users.size(couponId), 0)
+    })
+  }
+  if (holders !== issuedOf(spec)) throw new Error(`the state has ${holders} holders, not ${issuedOf(spec)}`)
+}
