@@ -36,7 +36,7 @@ function folderOf(path: string): string | undefined {
 }
 
 /** Undefined for files that belong to no room: tests, measurements, tools' configuration. */
-export function roomOf(path: string): string | undefined {
+function roomOf(path: string): string | undefined {
   return isTest(path) ? undefined : folderOf(path)
 }
 
