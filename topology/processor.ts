@@ -49,7 +49,7 @@ export interface ProcessorContext<S extends Stores, O extends Readonly<Record<st
   /** `<subtopology>_<partition>`, as Kafka Streams names tasks. */
   readonly taskId: string
   /** The greatest record timestamp this task has seen, the current one included: the only time a processor may use. */
-  streamTime(): number
+  readonly streamTime: () => number
   /**
    * Calls a punctuator again and again, from the next multiple of `every` on. Inside `process` and `punctuate` it
    * belongs to the savepoint: when the record fails, nothing was scheduled.
@@ -62,7 +62,7 @@ export interface ProcessorContext<S extends Stores, O extends Readonly<Record<st
    * of this name), TOPOLOGY_TIMER_NOT_RESUMABLE (by stream time outside `init`, without a `resume`),
    * TOPOLOGY_WALL_CLOCK_UNDECLARED, TOPOLOGY_SCHEDULE_OUTSIDE_PROCESS.
    */
-  schedule(punctuator: Punctuator): Cancellable
+  readonly schedule: (punctuator: Punctuator) => Cancellable
 }
 
 /**

@@ -147,22 +147,26 @@ group('by stream time', () => {
   })
 })
 
-group('a punctuator that throws', () => {
-  const failing = ({ emit, schedule, stores }: Context): Processor<string, string> => {
-    schedule({
-      name: 'a-failing',
-      every: 10,
-      by: 'stream-time',
-      punctuate(timestamp) {
-        stores.notes.put('failing', String(timestamp))
-        emit.out('-', 'failing')
-        if (timestamp === 10) throw new Error('no')
-      },
-    })
-    schedule({ name: 'b-fine', every: 10, by: 'stream-time', punctuate: () => emit.out('-', 'fine') })
-    return { process: ({ key, value }) => emit.out(key, value) }
-  }
+const failing = ({ emit, schedule, stores }: Context): Processor<string, string> => {
+  schedule({
+    name: 'a-failing',
+    every: 10,
+    by: 'stream-time',
+    punctuate(timestamp) {
+      stores.notes.put('failing', String(timestamp))
+      emit.out('-', 'failing')
+      if (timestamp === 10) throw new Error('no')
+    },
+  })
+  schedule({ name: 'b-fine', every: 10, by: 'stream-time', punctuate: () => emit.out('-', 'fine') })
+  return { process: ({ key, value }) => emit.out(key, value) }
+}
 
+function refuse(): never {
+  throw new Error('later')
+}
+
+group('a punctuator that throws', () => {
   it('is taken back alone, and skipped until its next time', () => {
     const { driver, pipe, told } = ticking(failing)
     for (const at of [1, 10]) pipe('r', at)
@@ -199,34 +203,31 @@ group('a punctuator that throws', () => {
         return { process: () => {} }
       },
     })
-    const process = (): void => {
-      throw new Error('later')
-    }
-    builder.processor({ name: 'second', from: first.out, init: () => ({ process }) })
+    builder.processor({ name: 'second', from: first.out, init: () => ({ process: refuse }) })
     const driver = new TopologyTestDriver(builder.build())
     for (const timestamp of [1, 10]) driver.inputTopic(source).pipe('k', 'v', { timestamp })
     expect(driver.failedPunctuators()).toMatchObject([{ processor: 'first', error: { message: 'later' } }])
   })
 })
 
-group('scheduling inside process', () => {
-  /** `on` starts a timer, `off` stops it, `bad` does the other one and fails. */
-  const switched = ({ emit, schedule }: Context): Processor<string, string> => {
-    let timer: Cancellable | undefined
-    const start = (): Cancellable =>
-      schedule({ name: 'tick', every: 10, by: 'stream-time', punctuate: () => emit.out('-', 'tick') })
-    return {
-      process({ value }) {
-        if (value === 'on') timer = start()
-        if (value === 'off') timer?.cancel()
-        if (value === 'on bad') start()
-        if (value === 'off bad') timer?.cancel()
-        if (value.endsWith('bad')) throw new Error('bad')
-      },
-      resume: () => {},
-    }
+/** `on` starts a timer, `off` stops it, `bad` does the other one and fails. */
+const switched = ({ emit, schedule }: Context): Processor<string, string> => {
+  let timer: Cancellable | undefined
+  const start = (): Cancellable =>
+    schedule({ name: 'tick', every: 10, by: 'stream-time', punctuate: () => emit.out('-', 'tick') })
+  return {
+    process({ value }) {
+      if (value === 'on') timer = start()
+      if (value === 'off') timer?.cancel()
+      if (value === 'on bad') start()
+      if (value === 'off bad') timer?.cancel()
+      if (value.endsWith('bad')) throw new Error('bad')
+    },
+    resume: () => {},
   }
+}
 
+group('scheduling inside process', () => {
   it('begins with the first instant after it, and ends with cancel', () => {
     const { pipe, told } = ticking(switched)
     pipe('on', 10)
@@ -265,12 +266,12 @@ group('scheduling inside process', () => {
   })
 })
 
-group('by wall clock', () => {
-  const flushing = ({ emit, schedule }: Context): Processor<string, string> => {
-    schedule({ name: 'flush', every: 10, by: 'wall-clock', punctuate: (at) => emit.out('-', `flush ${at}`) })
-    return { process: () => {} }
-  }
+const flushing = ({ emit, schedule }: Context): Processor<string, string> => {
+  schedule({ name: 'flush', every: 10, by: 'wall-clock', punctuate: (at) => emit.out('-', `flush ${at}`) })
+  return { process: () => {} }
+}
 
+group('by wall clock', () => {
   it('fires without input, once for what was passed in one go', () => {
     const { driver, pipe, told } = ticking(flushing, { wallClock: true, startTime: 5 })
     driver.advanceWallClock(4)
@@ -305,11 +306,10 @@ group('by wall clock', () => {
   })
 })
 
-group('what is refused', () => {
-  const punctuate = (): void => {}
-  const timer = { name: 'tick', every: 10, by: 'stream-time', punctuate } as const
-  const idle = { process: () => {} }
+const timer = { name: 'tick', every: 10, by: 'stream-time', punctuate: () => {} } as const
+const idle = { process: () => {} }
 
+group('what is refused', () => {
   it.each([
     ['an interval of 0', { ...timer, every: 0 }, 'TOPOLOGY_INVALID_TIMER'],
     ['half a millisecond', { ...timer, every: 0.5 }, 'TOPOLOGY_INVALID_TIMER'],
@@ -324,12 +324,13 @@ group('what is refused', () => {
   })
 
   it('a second timer of one name', () => {
-    const init = ({ schedule }: Context): Processor<string, string> => {
-      schedule(timer)
-      schedule(timer)
-      return idle
-    }
-    expect(() => ticking(init)).toThrow(expect.objectContaining({ code: 'TOPOLOGY_DUPLICATE_TIMER' }))
+    const both = [timer, timer]
+    expect(() =>
+      ticking((context) => {
+        for (const one of both) context.schedule(one)
+        return idle
+      }),
+    ).toThrow(expect.objectContaining({ code: 'TOPOLOGY_DUPLICATE_TIMER' }))
   })
 
   it('stream time outside of init when nothing can set it again', () => {
@@ -352,10 +353,9 @@ group('what is refused', () => {
   })
 
   it('emitting from resume', () => {
-    const init = ({ emit }: Context): Processor<string, string> => ({
-      process: () => {},
-      resume: () => emit.out('k', 'v'),
-    })
-    expect(() => ticking(init)).toThrow(expect.objectContaining({ code: 'TOPOLOGY_EMIT_OUTSIDE_PROCESS' }))
+    const process = idle.process
+    expect(() => ticking(({ emit }) => ({ process, resume: () => emit.out('k', 'v') }))).toThrow(
+      expect.objectContaining({ code: 'TOPOLOGY_EMIT_OUTSIDE_PROCESS' }),
+    )
   })
 })

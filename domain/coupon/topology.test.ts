@@ -412,6 +412,7 @@ describe('a record that fails', () => {
       emit: { result: (_key: unknown, result: unknown) => results.push(result) },
       taskId: '0_0',
       streamTime: () => 5,
+      schedule: () => expect.unreachable('a timer was set'),
     })
     const value = coupons.command({ command: 'issue', userId: 'a' })
     const record = { key: 'c', value, topic: 't', partition: 3, offset: 4, timestamp: 5, headers: [] }

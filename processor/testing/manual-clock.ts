@@ -9,7 +9,7 @@ interface Sleeper {
 
 export class ManualClock implements Clock {
   #now: number
-  readonly #sleepers = new Set<Sleeper>()
+  #sleepers: readonly Sleeper[] = []
 
   /** @param now milliseconds since the epoch */
   constructor(now: number) {
@@ -28,12 +28,12 @@ export class ManualClock implements Clock {
     if (signal?.aborted === true) return Promise.resolve()
     return new Promise((resolve) => {
       const wake = (): void => {
-        this.#sleepers.delete(sleeper)
+        this.#sleepers = this.#sleepers.filter((each) => each !== sleeper)
         signal?.removeEventListener('abort', wake)
         resolve()
       }
       const sleeper: Sleeper = { until: this.#now + ms, wake }
-      this.#sleepers.add(sleeper)
+      this.#sleepers = [...this.#sleepers, sleeper]
       signal?.addEventListener('abort', wake, { once: true })
     })
   }
@@ -41,6 +41,6 @@ export class ManualClock implements Clock {
   /** Whoever slept until then or earlier is woken. */
   advance(ms: number): void {
     this.#now += ms
-    for (const { until, wake } of [...this.#sleepers]) if (until <= this.#now) wake()
+    for (const { until, wake } of this.#sleepers) if (until <= this.#now) wake()
   }
 }
