@@ -1,7 +1,7 @@
 /** How fast preloaded requests are decided: the engine alone, on the embedded log, exactly once. */
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DrainOutput } from '../children/drain.ts'
+import type { DrainOutput } from '../children/scripts.ts'
 import type { WorkloadSpec } from '../engine/workload.ts'
 import type { Bench, Context, Measurement, Variant } from '../runner/bench.ts'
 import { drained, preloaded } from './prepare.ts'

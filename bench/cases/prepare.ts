@@ -1,7 +1,7 @@
 /** Data directories that cases start from. */
 import { join } from 'node:path'
-import type { DrainInput, DrainOutput } from '../children/drain.ts'
-import type { PreloadInput, PreloadOutput } from '../children/preload.ts'
+import { drainScript, preloadScript } from '../children/scripts.ts'
+import type { DataDirectory, DrainOutput } from '../children/scripts.ts'
 import { workloadOf } from '../engine/workload.ts'
 import type { WorkloadSpec } from '../engine/workload.ts'
 import type { Context } from '../runner/bench.ts'
@@ -14,8 +14,7 @@ const unmeasured = (context: Context): Context => ({ ...context, profileDirector
 export async function preloaded(context: Context, workload: WorkloadSpec): Promise<string> {
   const directory = join(context.scope.directory, 'preloaded')
   context.progress.say(`preloading ${workloadOf(workload).records.toLocaleString('en-US')} records`)
-  const script = new URL('../children/preload.ts', import.meta.url)
-  await runChild<PreloadInput, PreloadOutput>(script, { directory, workload }, unmeasured(context))
+  await runChild(preloadScript, { directory, workload }, unmeasured(context))
   return directory
 }
 
@@ -28,6 +27,6 @@ export async function processed(context: Context, workload: WorkloadSpec): Promi
 }
 
 /** Processes what a directory's log holds, in a process of its own. */
-export function drained(context: Context, input: DrainInput): Promise<DrainOutput> {
-  return runChild<DrainInput, DrainOutput>(new URL('../children/drain.ts', import.meta.url), input, context)
+export function drained(context: Context, input: DataDirectory): Promise<DrainOutput> {
+  return runChild(drainScript, input, context)
 }

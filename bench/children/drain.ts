@@ -1,25 +1,11 @@
-/** Processes everything that a data directory's log holds: log and stream thread in one thread, as in the program. */
+/** Log and stream thread in one thread, as in the program. */
 import { stateDirectoryOf, withLog } from '../engine/embedded.ts'
 import { startWorkload, untilCommitted } from '../engine/stream.ts'
 import { workloadOf } from '../engine/workload.ts'
-import type { WorkloadSpec } from '../engine/workload.ts'
 import { measured } from '../runner/measured.ts'
+import { drainScript } from './scripts.ts'
 
-export interface DrainInput {
-  readonly directory: string
-  readonly workload: WorkloadSpec
-}
-
-export interface DrainOutput {
-  /** From the start of the stream thread until the last offset was committed. */
-  readonly seconds: number
-  /** User and system, of all threads of the process. */
-  readonly cpuSeconds: number
-  /** Largest resident set of the process so far. */
-  readonly peakBytes: number
-}
-
-measured<DrainInput, DrainOutput>(async (input, onProgress) =>
+measured(drainScript, async (input, onProgress) =>
   withLog(input.directory, async (log) => {
     const workload = workloadOf(input.workload)
     const stateDirectory = stateDirectoryOf(input.directory)

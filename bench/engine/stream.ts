@@ -26,13 +26,11 @@ export async function untilCommitted(
   const inputs = Array.from({ length: count }, (_, partition) => ({ topic: inputTopic, partition }))
   const ends = await log.admin.offsets(inputs)
   const total = ends.reduce((sum, { highWatermark }) => sum + highWatermark, 0)
-  let failure: Error | undefined
-  void streams.failed.then((error) => {
-    failure = error
+  const failed = streams.failed.then((error): never => {
+    throw error
   })
   for (let done = 0; done < total;) {
-    await systemClock.sleep(pollMs)
-    if (failure !== undefined) throw failure
+    await Promise.race([systemClock.sleep(pollMs), failed])
     const committed = await log.admin.committedOffsets(appId, inputs, { requireStable: false })
     done = committed.reduce((sum, { offset = 0 }) => sum + offset, 0)
     onProgress(done, total)

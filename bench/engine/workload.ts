@@ -23,10 +23,5 @@ export interface Workload {
 }
 
 export function workloadOf(spec: WorkloadSpec): Workload {
-  switch (spec.kind) {
-    case 'claims':
-      return claims(spec)
-    case 'puts':
-      return puts(spec)
-  }
+  return spec.kind === 'claims' ? claims(spec) : puts(spec)
 }

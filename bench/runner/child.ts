@@ -6,16 +6,16 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Context } from './bench.ts'
-import type { FromChild } from './measured.ts'
+import type { FromChild, MeasuredScript } from './measured.ts'
 
-/** Runs `script`, which calls `measured`. Rejects with what went wrong in it. */
+/** Runs a script. Rejects with what went wrong in it. */
 export async function runChild<Input extends object, Output>(
-  script: URL,
+  script: MeasuredScript<Input, Output>,
   input: Input,
   { scope, progress, profileDirectory }: Context,
 ): Promise<Output> {
   const profiling = profileDirectory === undefined ? [] : profileFlags(profileDirectory)
-  const child = fork(script, {
+  const child = fork(script.url, {
     stdio: ['ignore', 2, 2, 'ipc'],
     execArgv: [...process.execArgv, ...profiling],
   })

@@ -8,17 +8,18 @@ export type FromChild =
 
 export type OnProgress = (done: number, total: number) => void
 
-/** Waits for the input, measures, answers, and ends the process. */
+/** A script whose process is measured. The types are of what it is given and of what it answers. */
+export interface MeasuredScript<Input, Output> {
+  readonly url: URL
+  readonly types?: (input: Input) => Output
+}
+
+/** Called by the script itself: waits for the input, measures, answers, and ends the process. */
 export function measured<Input, Output>(
+  _script: MeasuredScript<Input, Output>,
   measure: (input: Input, onProgress: OnProgress) => Promise<Output>,
 ): void {
-  // The parent is gone: so is whoever wants to know.
-  const orphaned = (): never => process.exit(1)
   process.once('disconnect', orphaned)
-  const send = (message: FromChild): Promise<void> =>
-    new Promise((resolve) => {
-      process.send?.(message, () => resolve())
-    })
   const answer = async (input: Input): Promise<void> => {
     try {
       const value = await measure(input, (done, total) => void send({ kind: 'progress', done, total }))
@@ -30,4 +31,15 @@ export function measured<Input, Output>(
     process.exit()
   }
   process.once('message', (input) => void answer(input as Input))
+}
+
+/** The parent is gone: so is whoever wants to know. */
+function orphaned(): never {
+  process.exit(1)
+}
+
+function send(message: FromChild): Promise<void> {
+  return new Promise((resolve) => {
+    process.send?.(message, () => resolve())
+  })
 }

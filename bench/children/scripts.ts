@@ -1,0 +1,27 @@
+/** Which measured processes there are, what each is given and what it answers. */
+import type { WorkloadSpec } from '../engine/workload.ts'
+import type { MeasuredScript } from '../runner/measured.ts'
+
+export interface DataDirectory {
+  readonly directory: string
+  readonly workload: WorkloadSpec
+}
+
+/** Makes a data directory whose log holds a workload's input, not yet processed. */
+export const preloadScript: MeasuredScript<DataDirectory, object> = {
+  url: new URL('./preload.ts', import.meta.url),
+}
+
+export interface DrainOutput {
+  /** From the start of the stream thread until the last offset was committed. */
+  readonly seconds: number
+  /** User and system, of all threads of the process. */
+  readonly cpuSeconds: number
+  /** Largest resident set of the process so far. */
+  readonly peakBytes: number
+}
+
+/** Processes everything that a data directory's log holds. */
+export const drainScript: MeasuredScript<DataDirectory, DrainOutput> = {
+  url: new URL('./drain.ts', import.meta.url),
+}
