@@ -1,6 +1,7 @@
 export * from './assignment/assignor.ts'
 export * from './checkers/index.ts'
 export { deadLetterTopic } from './dead-letter.ts'
+export type { PurgeLimits } from './repartition-purge.ts'
 export type { TransactionLimits } from './stream-thread.ts'
 export * from './streams.ts'
 export type { PoisonHandler } from './task.ts'

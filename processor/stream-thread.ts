@@ -18,6 +18,8 @@ import { checkpointsOf, seal } from './commit/seal.ts'
 import type { SealedTransaction } from './commit/seal.ts'
 import { processorError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
+import { RepartitionPurge } from './repartition-purge.ts'
+import type { PurgeLimits } from './repartition-purge.ts'
 import { Signal } from './signal.ts'
 import { TaskRegistry } from './task-registry.ts'
 import { Task } from './task.ts'
@@ -51,6 +53,7 @@ export interface StreamThreadOptions {
   readonly metrics: Metrics
   readonly limits: TransactionLimits
   readonly onPoison: PoisonHandler
+  readonly repartitionPurge: PurgeLimits
   readonly partitionBufferBytesMax: number
 }
 
@@ -79,6 +82,7 @@ export class StreamThread {
   readonly #pool = new BuilderPool()
   readonly #stop = new AbortController()
   readonly #alarm: Alarm
+  readonly #purge: RepartitionPurge
   readonly #settling = new Set<Promise<void>>()
   readonly #takeovers = new Map<Task, Takeover>()
   readonly #instruments: Instruments
@@ -101,6 +105,13 @@ export class StreamThread {
     this.#options = options
     this.#logger = options.logger.child({ thread: options.idPrefix })
     this.#instruments = instrumentsOf(options.metrics)
+    this.#purge = new RepartitionPurge({
+      admin: options.log.admin,
+      topics: options.topics.repartition,
+      clock: options.clock,
+      logger: this.#logger,
+      limits: options.repartitionPurge,
+    })
     this.#alarm = new Alarm(options.clock, () => this.#signal.wake())
     this.#committer = this.#newCommitter()
     this.#draft = this.#newDraft()
@@ -301,6 +312,7 @@ export class StreamThread {
       for (const { task, position, changelogs } of sealed.tasks) {
         task.state.settle(changelogs, checkpointOf)
         task.settle(position)
+        this.#purge.committed(position.inputs)
       }
       sealed.outputs.recycle()
     } catch (error) {
@@ -443,6 +455,7 @@ export class StreamThread {
       task,
       changelog: (store) => topics.changelog(store),
       deleteRetentionMs: (topic) => topics.deleteRetentionMs(topic),
+      purgedTopics: topics.repartition,
       signal,
       onProgress: ({ store, position, target }) => {
         this.#instruments.restoreRemaining(task.taskId, store, Math.max(0, target - position))
@@ -500,6 +513,7 @@ export class StreamThread {
     await this.#settled()
     for (const task of this.#tasks.all()) await this.#closeTask(task)
     for (const { done } of this.#revocations.splice(0)) done()
+    await this.#purge.close()
     await this.#membership?.leave()
     for (const transactor of this.#transactors) await transactor.close()
     if (threadMayBecome(this.#status, 'stopped')) this.#become('stopped')

@@ -6,9 +6,11 @@ import type { Clock, Logger, Metrics } from '#core'
 import type { Log } from '#log'
 import { rocksStorage } from '#state'
 import type { StateStorage } from '#state'
+import { withAppId } from '#topology'
 import type { Topology } from '#topology'
 import { claimStateDirectory } from './process-id.ts'
 import type { ProcessIdentity } from './process-id.ts'
+import type { PurgeLimits } from './repartition-purge.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { TransactionLimits } from './stream-thread.ts'
 import type { PoisonHandler } from './task.ts'
@@ -34,6 +36,8 @@ export interface StreamsOptions {
   readonly onPoison?: PoisonHandler
   /** How long dead letters are kept, milliseconds. Default 30 days. */
   readonly deadLetterRetentionMs?: number
+  /** When to delete what is processed from repartition topics. Default: every 10,000 records, or after 30 s. */
+  readonly repartitionPurge?: Partial<PurgeLimits>
   /** Bytes of one input partition, fetched and not processed. Default 4 MiB. */
   readonly partitionBufferBytesMax?: number
 }
@@ -55,13 +59,15 @@ export interface Streams {
 
 const dayMs = 86_400_000
 const defaultLimits: TransactionLimits = { recordsMax: 5_000, bytesMax: 8 << 20, sliceMsMax: 20 }
+const defaultPurge: PurgeLimits = { records: 10_000, intervalMs: 30_000 }
 
 /**
  * Starts processing. Resolves once the group is joined; restoring goes on in the background (see `state().ready`).
  * Errors: PROCESSOR_STATE_IN_USE, PROCESSOR_TOPICS, and those of the log.
  */
 export async function startStreams(options: StreamsOptions): Promise<Streams> {
-  const { appId, stateDir, log, topology, storage = rocksStorage() } = options
+  const { appId, stateDir, log, storage = rocksStorage() } = options
+  const topology = withAppId(options.topology, appId)
   const identity = await claimStateDirectory(storage, stateDir, appId)
   try {
     const topics = await prepareTopics({
@@ -84,6 +90,7 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       metrics: options.metrics ?? noMetrics,
       limits: { ...defaultLimits, ...options.limits },
       onPoison: options.onPoison ?? 'dlq',
+      repartitionPurge: { ...defaultPurge, ...options.repartitionPurge },
       partitionBufferBytesMax: options.partitionBufferBytesMax ?? 4 << 20,
     })
     return await runThread(thread, identity)

@@ -23,6 +23,8 @@ export interface TakeoverOptions {
   readonly task: Task
   readonly changelog: (store: string) => ChangelogIdentity
   readonly deleteRetentionMs: (topic: string) => number
+  /** Repartition topics, from which processed records are deleted. */
+  readonly purgedTopics: ReadonlySet<string>
   readonly signal: AbortSignal
   readonly onProgress?: (progress: RestoreProgress) => void
 }
@@ -37,7 +39,7 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
   const restored = await restoreStores({ ...options, state: task.state, changelogs })
   if (restored > 0) options.logger.info({ task: task.taskId, records: restored }, 'task restored')
   const edges = await log.admin.offsets(inputs)
-  task.startFrom(startPosition(task, committed, edges, changelogs))
+  task.startFrom(startPosition(options, committed, edges, changelogs))
 }
 
 /** Opens the task's state, and wipes it first when it cannot be continued from. */
@@ -100,13 +102,13 @@ async function describeChangelogs(options: TakeoverOptions): Promise<StoreChange
  * of an empty group expire, state does not). From the beginning only when there is no trace of earlier work.
  */
 function startPosition(
-  task: Task,
+  { task, purgedTopics }: TakeoverOptions,
   committed: readonly CommittedOffset[],
   edges: readonly PartitionOffsets[],
-  changelogs: readonly StoreChangelog[],
 ): TaskPosition {
   const kept = task.state.position()
-  const untouched = changelogs.every(({ facts }) => facts.end === facts.start)
+  // Not by the changelogs' offsets: transactions that were given up leave offsets behind, and nothing else.
+  const untouched = task.subtopology.stores.every(({ name }) => task.state.dump(name).next().done === true)
   const inputs = task.inputs.map(({ topic, partition }) => {
     const same = (entry: TopicPartition): boolean => entry.topic === topic && entry.partition === partition
     const offsets = [committed.find(same)?.offset, kept?.inputs.find(same)?.offset]
@@ -114,6 +116,9 @@ function startPosition(
     const edge = edges.find(same) as PartitionOffsets
     if (known.length === 0 && !untouched) {
       throw positionLost(task, `there is state, but no position for ${topic}-${partition}`)
+    }
+    if (known.length === 0 && edge.start > 0 && purgedTopics.has(topic)) {
+      throw positionLost(task, `records of ${topic}-${partition} were processed, but there is no position`)
     }
     const offset = known.length === 0 ? edge.start : Math.max(...known)
     if (offset < edge.start || offset > edge.highWatermark) {

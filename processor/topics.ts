@@ -5,12 +5,15 @@ import type { Topology } from '#topology'
 import type { ChangelogIdentity } from './commit/seal.ts'
 import { deadLetterTopic } from './dead-letter.ts'
 import { processorError } from './errors.ts'
+import { partitionCounts } from './partition-counts.ts'
 import type { TopicFacts } from './task.ts'
 
 /** Everything about topics that tasks need, as of the start. */
 export interface TopicCatalogue extends TopicFacts {
   /** Partition counts of the source topics. */
   readonly sources: ReadonlyMap<string, number>
+  /** Topics between two subtopologies: the application's own, purged of what is processed. */
+  readonly repartition: ReadonlySet<string>
   changelog(store: string): ChangelogIdentity
   deleteRetentionMs(topic: string): number
 }
@@ -24,16 +27,16 @@ export interface TopicOptions {
 }
 
 /**
- * Describes the topics that the topology reads and writes, and creates changelogs and dead-letter topics.
+ * Describes the topics that the topology reads and writes, and creates changelogs, repartition and dead-letter topics.
  * Errors: PROCESSOR_TOPICS (one is missing, or sources that are read together differ in partitions),
  * LOG_TOPIC_MISMATCH.
  */
 export async function prepareTopics(options: TopicOptions): Promise<TopicCatalogue> {
   const { log, topology, appId } = options
-  const named = topology.subtopologies.flatMap(({ sourceTopics, sinks }) => [
-    ...sourceTopics,
-    ...sinks.map(({ topic }) => topic),
-  ])
+  const repartition = new Set(topology.repartitionTopics.map(({ topic }) => topic))
+  const named = topology.subtopologies
+    .flatMap(({ sourceTopics, sinks }) => [...sourceTopics, ...sinks.map(({ topic }) => topic)])
+    .filter((topic) => !repartition.has(topic))
   const existing = await log.admin.describeTopics([...new Set(named)])
   const missing = named.filter((topic) => !existing.has(topic))
   if (missing.length > 0) {
@@ -49,6 +52,7 @@ export async function prepareTopics(options: TopicOptions): Promise<TopicCatalog
   }
   const sources = new Set(topology.subtopologies.flatMap(({ sourceTopics }) => sourceTopics))
   return {
+    repartition,
     sources: new Map([...sources].map((topic) => [topic, describe(topic).partitions])),
     partitions: (topic) => describe(topic).partitions,
     maxMessageBytes: (topic) => describe(topic).settings.maxMessageBytes,
@@ -64,12 +68,23 @@ function internalTopics(
   { topology, appId, replicationFactor, deadLetterRetentionMs }: TopicOptions,
   existing: ReadonlyMap<string, TopicDescription>,
 ): TopicSpec[] {
-  return topology.subtopologies.flatMap(({ sourceTopics, stores, sinks }) => {
-    const counts = new Map(sourceTopics.map((topic) => [topic, existing.get(topic)?.partitions ?? 0]))
-    const partitions = Math.max(...counts.values())
-    const uneven = [...counts].filter(([, count]) => count !== partitions)
+  const counts = partitionCounts(
+    topology,
+    new Map([...existing].map(([topic, description]) => [topic, description.partitions])),
+  )
+  const between = topology.repartitionTopics.map(({ topic }) => ({
+    name: topic,
+    partitions: counts.get(topic) ?? 0,
+    replicationFactor,
+    // Never by time: the runtime deletes what is processed, and nothing else may.
+    settings: { cleanup: 'delete' as const, retentionMs: -1 },
+  }))
+  const around = topology.subtopologies.flatMap(({ sourceTopics, stores, sinks }) => {
+    const own = new Map(sourceTopics.map((topic) => [topic, counts.get(topic) ?? 0]))
+    const partitions = Math.max(...own.values())
+    const uneven = [...own].filter(([, count]) => count !== partitions)
     for (const { topic, samePartition } of sinks) {
-      const count = existing.get(topic)?.partitions ?? 0
+      const count = counts.get(topic) ?? 0
       if (samePartition && count !== partitions) uneven.push([topic, count])
     }
     if (uneven.length > 0) {
@@ -94,4 +109,5 @@ function internalTopics(
       })),
     ]
   })
+  return [...between, ...around]
 }

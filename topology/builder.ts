@@ -4,11 +4,11 @@
  *
  * Nothing throws before `build`, which reports every problem at once.
  */
-import type { Draft, DraftEdge, ProcessorDraft, SourceDraft } from './draft.ts'
+import type { Draft, DraftEdge, ProcessorDraft, SinkDraft, SourceDraft } from './draft.ts'
 import { eraseInit, typedOutputs } from './erasure.ts'
 import type { OutputStreams } from './erasure.ts'
 import type { Topology } from './graph.ts'
-import type { ProcessorSpec, SinkSpec, SourceSpec, Stores, Stream } from './processor.ts'
+import type { ProcessorSpec, RepartitionSpec, SinkSpec, SourceSpec, Stores, Stream } from './processor.ts'
 import { splitIntoSubtopologies } from './subtopologies.ts'
 import { checkDrafts } from './validation.ts'
 
@@ -19,9 +19,7 @@ export class TopologyBuilder {
   /** Reads topics; those that meet in one subtopology must have equal partition counts. */
   source<K, V>(spec: SourceSpec<K, V>): Stream<K, V> {
     const { name, topics, key, value } = spec
-    const draft: SourceDraft = { kind: 'source', name, from: [], topics: [...topics], key, value }
-    this.#drafts.push(draft)
-    return this.#handle(draft, undefined)
+    return this.#source({ name, topics: [...topics], key, value, repartition: undefined })
   }
 
   /** A processor with its stores; returns a handle for each output it declares. */
@@ -47,7 +45,27 @@ export class TopologyBuilder {
   /** Writes what flows in to a topic. */
   sink<K, V>(spec: SinkSpec<K, V>): void {
     const { name, from, topic, key, value, samePartition = false } = spec
-    this.#drafts.push({ kind: 'sink', name, from: this.#edges(from), topic, key, value, samePartition })
+    this.#sink({ name, from: this.#edges(from), topic, key, value, samePartition, repartition: undefined })
+  }
+
+  /**
+   * Sends a stream through a topic of the application's own, partitioned anew by its keys (murmur2, as Java does it):
+   * afterwards all records of one key meet in one task, however the input was partitioned. It ends one subtopology
+   * and begins another. The nodes are `<name>-repartition-sink` and `<name>-repartition-source`, the topic is
+   * `<app>-<name>-repartition` (`<name>-repartition` before the application id is known). The runtime owns it: it
+   * deletes what is processed.
+   *
+   * Timestamps and headers travel along. Records of one task keep their order; how those of several tasks mix in the
+   * topic depends on when each of them ran. So what comes after is exactly once, but not replayable: replaying the
+   * input may give it in another order.
+   */
+  repartition<K, V>(spec: RepartitionSpec<K, V>): Stream<K, V> {
+    const { key, value } = spec
+    const repartition = { topic: `${spec.name}-repartition`, partitions: spec.partitions }
+    const { topic } = repartition
+    const from = this.#edges(spec.from)
+    this.#sink({ name: `${topic}-sink`, from, topic, key, value, samePartition: false, repartition })
+    return this.#source({ name: `${topic}-source`, topics: [topic], key, value, repartition })
   }
 
   /**
@@ -57,6 +75,16 @@ export class TopologyBuilder {
   build(): Topology {
     checkDrafts(this.#drafts)
     return splitIntoSubtopologies(this.#drafts)
+  }
+
+  #source(draft: Omit<SourceDraft, 'kind' | 'from'>): Stream<never, never> {
+    const whole: SourceDraft = { kind: 'source', from: [], ...draft }
+    this.#drafts.push(whole)
+    return this.#handle(whole, undefined)
+  }
+
+  #sink(draft: Omit<SinkDraft, 'kind'>): void {
+    this.#drafts.push({ kind: 'sink', ...draft })
   }
 
   #handle(draft: SourceDraft | ProcessorDraft, output: string | undefined): Stream<never, never> {

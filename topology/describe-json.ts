@@ -6,6 +6,13 @@ import type { StoreSpec } from './store.ts'
 
 export interface TopologyDescription {
   readonly subtopologies: readonly SubtopologyDescription[]
+  readonly repartitionTopics: readonly RepartitionTopicDescription[]
+}
+
+export interface RepartitionTopicDescription {
+  readonly topic: string
+  /** Left out when the runtime chooses. */
+  readonly partitions?: number
 }
 
 export interface SubtopologyDescription {
@@ -62,7 +69,12 @@ export type NodeDescription =
 
 /** Plain JSON in a stable order: for a given split into subtopologies, the order of the code does not show. */
 export function describeJson(topology: Topology): TopologyDescription {
-  return { subtopologies: topology.subtopologies.map(describeSubtopology) }
+  return {
+    subtopologies: topology.subtopologies.map(describeSubtopology),
+    repartitionTopics: topology.repartitionTopics.map(({ topic, partitions }) =>
+      partitions === undefined ? { topic } : { topic, partitions },
+    ),
+  }
 }
 
 function describeSubtopology(subtopology: Subtopology): SubtopologyDescription {

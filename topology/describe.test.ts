@@ -147,6 +147,7 @@ test('the JSON is plain and complete', () => {
         ],
       },
     ],
+    repartitionTopics: [],
   })
 })
 

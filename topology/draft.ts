@@ -1,5 +1,5 @@
 /** What the builder has been told so far: nodes not yet checked, connected by reference instead of by name. */
-import type { ErasedSerde, ProcessorNode } from './graph.ts'
+import type { ErasedSerde, ProcessorNode, RepartitionTopic } from './graph.ts'
 import type { Stores } from './processor.ts'
 
 interface DraftBase {
@@ -10,6 +10,8 @@ interface DraftBase {
 
 export interface SourceDraft extends DraftBase {
   readonly kind: 'source'
+  /** Set when it is the second half of a repartition. */
+  readonly repartition: RepartitionTopic | undefined
   readonly topics: readonly string[]
   readonly key: ErasedSerde
   readonly value: ErasedSerde
@@ -25,6 +27,8 @@ export interface ProcessorDraft extends DraftBase {
 
 export interface SinkDraft extends DraftBase {
   readonly kind: 'sink'
+  /** Set when it is the first half of a repartition. */
+  readonly repartition: RepartitionTopic | undefined
   readonly topic: string
   readonly key: ErasedSerde
   readonly value: ErasedSerde

@@ -52,8 +52,18 @@ export interface Subtopology {
   readonly sinks: readonly SinkNode[]
 }
 
+/** A topic of the application's own that leads from subtopologies into another one. */
+export interface RepartitionTopic {
+  /** `<name>-repartition`; once the application id is known (`withAppId`) `<app>-<name>-repartition`. */
+  readonly topic: string
+  /** The count that was asked for; undefined leaves it to the runtime. */
+  readonly partitions: number | undefined
+}
+
 export interface Topology {
   readonly subtopologies: readonly Subtopology[]
+  /** Sorted by topic. */
+  readonly repartitionTopics: readonly RepartitionTopic[]
 }
 
 export function taskIdOf(subtopology: number, partition: number): string {

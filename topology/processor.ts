@@ -141,6 +141,17 @@ export interface SourceSpec<K, V> {
   readonly value: Serde<V>
 }
 
+/** A new partitioning by the stream's key; see TopologyBuilder.repartition. */
+export interface RepartitionSpec<K, V> {
+  /** Unique in the topology; part of the topic's name, so never change it. */
+  readonly name: string
+  readonly from: Stream<K, V> | readonly Stream<K, V>[]
+  readonly key: Serde<NoInfer<K>> & SinkSerde<NoInfer<K>>
+  readonly value: Serde<NoInfer<V>> & SinkSerde<NoInfer<V>>
+  /** Default: as many as the topic it must fit to, or the most that a source before it has. */
+  readonly partitions?: number
+}
+
 /**
  * A serde that can write every T. `write` is a property and not a method so that TypeScript compares it strictly:
  * a serde of `Result` must not stand where `Result | null` flows.

@@ -19,7 +19,13 @@ export function splitIntoSubtopologies(drafts: readonly Draft[]): Topology {
       group.map((draft) => nodeOf(draft, successors)),
     ),
   )
-  return Object.freeze({ subtopologies: Object.freeze(subtopologies) })
+  const repartitionTopics = drafts.flatMap((draft) =>
+    draft.kind === 'source' && draft.repartition ? Object.freeze({ ...draft.repartition }) : [],
+  )
+  return Object.freeze({
+    subtopologies: Object.freeze(subtopologies),
+    repartitionTopics: Object.freeze(repartitionTopics.toSorted((a, b) => compareText(a.topic, b.topic))),
+  })
 }
 
 /** Each group's drafts in the order they were added; the groups in the order of their ids. */

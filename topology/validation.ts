@@ -143,6 +143,7 @@ function* topicProblems(drafts: readonly Draft[]): Generator<TopologyProblem> {
       yield { code: 'TOPOLOGY_INVALID_NAME', message }
     }
   }
+  yield* repartitionProblems(sources, sinks)
   for (const sink of sinks) {
     const owner = engineUseOf(sink, sources, stores)
     if (owner === undefined) continue
@@ -153,8 +154,38 @@ function* topicProblems(drafts: readonly Draft[]): Generator<TopologyProblem> {
     const read = new Set(group.flatMap((draft) => (draft.kind === 'source' ? draft.topics : [])))
     for (const draft of group) {
       if (draft.kind !== 'sink' || !read.has(draft.topic)) continue
+      if (draft.repartition !== undefined) {
+        const message = `What comes after "${draft.topic}" is joined to what comes before it, by a shared store or by a stream around it, so it does not lead into another subtopology. Take that connection away.`
+        yield { code: 'TOPOLOGY_TOPIC_LOOP', message }
+        continue
+      }
       const message = `The sink "${draft.name}" writes to "${draft.topic}", which the same subtopology reads: its records would go round for ever. Choose another topic.`
       yield { code: 'TOPOLOGY_TOPIC_LOOP', message }
+    }
+  }
+}
+
+function* repartitionProblems(
+  sources: readonly SourceDraft[],
+  sinks: readonly SinkDraft[],
+): Generator<TopologyProblem> {
+  for (const { repartition } of sources) {
+    if (repartition === undefined) continue
+    const { topic, partitions } = repartition
+    if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions > 0)) {
+      const message = `"${topic}" cannot have ${partitions} partitions. Take a whole number from 1 on, or leave it out.`
+      yield { code: 'TOPOLOGY_INVALID_PARTITIONS', message }
+    }
+    const others = [
+      ...sources.map((source) => ({ ...source, uses: source.topics })),
+      ...sinks.map((sink) => ({ ...sink, uses: [sink.topic] })),
+    ].filter((node) => node.repartition === undefined)
+    for (const { kind, name, uses } of others) {
+      for (const used of uses) {
+        if (used !== topic && !used.endsWith(`-${topic}`)) continue
+        const message = `The ${kind} "${name}" uses "${used}", which is a name for the repartition topic "${topic}". Choose another topic.`
+        yield { code: 'TOPOLOGY_RESERVED_NAME', message }
+      }
     }
   }
 }
