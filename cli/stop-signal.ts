@@ -1,5 +1,8 @@
 /** Ctrl-C and SIGTERM: the first asks for an orderly stop, an impatient later one forces the end. */
 
+/** How soon the end of the shell that npm started us from is noticed. */
+const shellPollMs = 500
+
 /** Within this time a further signal is the same one: a terminal and npm both deliver Ctrl-C. */
 const sameSignalMs = 1000
 
@@ -24,6 +27,18 @@ export function catchStopSignals(): void {
     // Listening to it must not keep the process alive.
     process.channel.unref()
   }
+  if (process.env['npm_lifecycle_event'] !== undefined) stopWithShell()
+}
+
+/** npm and npx pass a signal to their shell, and that ends without telling us. */
+function stopWithShell(): void {
+  const shell = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === shell) return
+    clearInterval(timer)
+    signalled()
+  }, shellPollMs)
+  timer.unref()
 }
 
 export function onStopSignal(given: StopHandlers): void {

@@ -42,8 +42,9 @@ class Run {
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
     node = [process.execPath],
+    script = [bin],
   ) {
-    const [command = '', ...flags] = [...node, bin, ...args]
+    const [command = '', ...flags] = [...node, ...script, ...args]
     const { PATH } = process.env
     this.child = spawn(command, flags, { cwd: directory, env: { PATH, ...environment } })
     children.add(this.child)
@@ -121,6 +122,14 @@ describe('millrace start', () => {
     const run = new Run(['start'], environmentIn('orphan'), oldNode)
     const url = await run.url()
     run.child.kill('SIGKILL')
+    while (await isLive(url)) await systemClock.sleep(20)
+  })
+
+  it('stops when the shell that npm started it from is gone', async () => {
+    const environment = { ...environmentIn('shell'), npm_lifecycle_event: 'npx' }
+    const run = new Run(['-c', `"${process.execPath}" "${bin}" start; true`], environment, ['sh'], [])
+    const url = await run.url()
+    run.child.kill('SIGTERM')
     while (await isLive(url)) await systemClock.sleep(20)
   })
 })
