@@ -20,6 +20,7 @@ declare module '@nxtedition/rocksdb' {
     batch(): NativeBatch
     iterator(options: object): NativeIterator
     clear(options: object): Promise<void>
+    _clear(options: object, callback: (error?: Error | null) => void): void
     _getManySync(keys: readonly Uint8Array[], options: object): (Buffer | undefined)[]
   }
 }

@@ -6,7 +6,7 @@
  * that thread; a worker must close it before it ends (terminating a worker with an open handle crashes the process).
  *
  * Errors: ROCKSDB_LOCKED (another process has the directory), ROCKSDB_CORRUPT (it cannot be opened),
- * ROCKSDB_FAILED (a read or a write failed, a full disk among them).
+ * ROCKSDB_FAILED (a read or a write failed, a full disk among them), ROCKSDB_CLOSED (used after it was closed).
  */
 import { RocksLevel } from '@nxtedition/rocksdb'
 import { MillraceError, messageOf } from './errors.ts'
@@ -38,6 +38,9 @@ const readOptions = { valueEncoding: 'buffer' } as const
 export class RocksDatabase {
   readonly #db: RocksLevel
   readonly #cursors = new Set<RocksCursor>()
+  #open = true
+  /** Of a deletion whose failure the binding reports late. */
+  #failure: MillraceError | undefined
   readonly location: string
 
   private constructor(db: RocksLevel, location: string) {
@@ -72,11 +75,14 @@ export class RocksDatabase {
 
   /** Values in the order of the keys; undefined where there is none. */
   getMany(keys: readonly Uint8Array[]): (Buffer | undefined)[] {
+    this.#assertOpen()
     return guard('read', () => this.#db._getManySync(keys, readOptions))
   }
 
   /** Atomic: all of the batch or nothing of it, also after a crash. `sync` fsyncs the write-ahead log first. */
   write(batch: RocksBatch, options: { readonly sync: boolean }): void {
+    this.#assertOpen()
+    if (this.#failure !== undefined) throw this.#failure
     guard('write', () => {
       batch.native._writeSync(options)
       batch.native._closeSync()
@@ -84,11 +90,13 @@ export class RocksDatabase {
   }
 
   batch(): RocksBatch {
+    this.#assertOpen()
     return new RocksBatch(this.#db.batch())
   }
 
   /** A cursor over a snapshot as of now. Close it, or `close` of the database does. */
   scan(range: ScanRange = {}): RocksCursor {
+    this.#assertOpen()
     const native = guard('read', () =>
       this.#db.iterator({ ...range, keyEncoding: 'buffer', valueEncoding: 'buffer' }),
     )
@@ -106,10 +114,26 @@ export class RocksDatabase {
     }
   }
 
+  /** The same, in effect when the call returns. Should it fail, every later write does. */
+  deleteRangeSync(range: { readonly gte: Uint8Array; readonly lt: Uint8Array }): void {
+    this.#assertOpen()
+    if (this.#failure !== undefined) throw this.#failure
+    // The binding deletes before it returns, but tells of an error on the next tick.
+    this.#db._clear({ gte: range.gte, lt: range.lt }, (error) => {
+      if (error) this.#failure = failed('write', error)
+    })
+  }
+
   /** Closes live cursors, then the database. */
   async close(): Promise<void> {
+    this.#open = false
     for (const cursor of this.#cursors) cursor.close()
     await this.#db.close()
+  }
+
+  /** The binding crashes the process when a closed database is touched. */
+  #assertOpen(): void {
+    if (!this.#open) throw closed(`The database in ${this.location} is closed.`)
   }
 }
 
@@ -147,10 +171,7 @@ export class RocksCursor {
   next(count: number): [key: Buffer, value: Buffer][] {
     const native = this.#native
     if (native === undefined) {
-      throw new MillraceError('ROCKSDB_CLOSED', 'This cursor is closed. Open a new scan.', {
-        domain: 'internal',
-        reaction: 'stop',
-      })
+      throw closed('This cursor is closed. Open a new scan.')
     }
     const { rows } = guard('read', () => native._nextvSync(count, {}))
     const entries: [Buffer, Buffer][] = []
@@ -185,6 +206,10 @@ function guard<T>(what: 'read' | 'write', action: () => T): T {
   } catch (error) {
     throw failed(what, error)
   }
+}
+
+function closed(message: string): MillraceError {
+  return new MillraceError('ROCKSDB_CLOSED', message, { domain: 'internal', reaction: 'stop' })
 }
 
 function failed(what: 'read' | 'write', cause: unknown): MillraceError {

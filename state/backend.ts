@@ -7,6 +7,8 @@ export interface StateBackend {
   getMany(keys: readonly Uint8Array[]): (Buffer | undefined)[]
   /** Applies everything that `fill` puts into the batch; atomic, also across a crash. Bytes are copied at once. */
   write(fill: (batch: StateBatch) => void): void
+  /** Deletes every key in [gte, lt). Not atomic with anything, and lost by a crash like a write. */
+  deleteRange(range: StateRange): void
   /** A snapshot of [gte, lt) as of the first step, in key order. Leaving the loop early releases it. */
   scan(range: StateRange): Iterable<readonly [key: Buffer, value: Buffer]>
   close(): Promise<void>

@@ -13,6 +13,14 @@ import type { ByteWriter } from '#core'
 
 export const changelogKind = { position: 0, data: 1 } as const
 
+/**
+ * Kinds of local keys that no changelog holds: they repeat what the data says, in a form for look-ups.
+ *
+ *   0x80 set key                                      marks the spilled shards of a set
+ *   0x81 size(uvarint) set key shard(u8) member       a member of a spilled shard; value = the member's value
+ */
+export const localKind = { spilled: 0x80, member: 0x81 } as const
+
 /** How far a task has read its inputs, and the greatest timestamp it has seen. */
 export interface TaskPosition {
   /** Next offset to read of each input partition (exclusive end of what is processed). */

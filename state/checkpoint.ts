@@ -46,3 +46,19 @@ export function whyUnusable(
   }
   return undefined
 }
+
+/** A checkpoint as it was written; undefined when the bytes are not one. */
+export function readCheckpoint(bytes: Buffer): Checkpoint | undefined {
+  try {
+    const { clusterId, topicId, offset, writtenAt } = JSON.parse(bytes.toString()) as Record<string, unknown>
+    if (typeof clusterId !== 'string' || typeof topicId !== 'string') return undefined
+    if (!isCount(offset) || typeof writtenAt !== 'number') return undefined
+    return { clusterId, topicId, offset, writtenAt }
+  } catch {
+    return undefined
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}

@@ -30,6 +30,14 @@ export class KeyCodec<K> {
     return scratch.view()
   }
 
+  /** The encoding at the start of a writer, valid until the next call; saves making a view on the hot path. */
+  encodeInPlace(key: K): ByteWriter {
+    const scratch = this.#scratch
+    scratch.length = 0
+    this.#serde.write(key, scratch)
+    return scratch
+  }
+
   /** Appends the encoding of the key that `mapKey` stands for. */
   write(mapKey: MapKey, out: ByteWriter): void {
     if (this.#encodesKeys) out.bytes(Buffer.from(mapKey as string, 'latin1'))

@@ -8,6 +8,7 @@ import type { Journal, MapKey } from './journal.ts'
 import { KeyCodec } from './key.ts'
 import { removed } from './layered-store.ts'
 import type { LayeredStore, Removed } from './layered-store.ts'
+import type { OpenScans } from './open-scans.ts'
 
 /** Keys in the database begin with the store's id and the kind byte. */
 const prefixBytes = 2
@@ -24,6 +25,7 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
   readonly #keys: KeyCodec<K>
   readonly #backend: StateBackend
   readonly #journal: Journal
+  readonly #scans: OpenScans
   readonly #scratch = new ByteWriter(256)
   readonly #prefix: Buffer
   readonly #clean = new CleanCache<V | Removed>(cachedEntriesMax)
@@ -31,12 +33,22 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
   /** Oldest first. */
   readonly #sealed: Layer<V>[] = []
 
-  constructor(spec: KeyValueStoreSpec<K, V>, storeId: number, backend: StateBackend, journal: Journal) {
+  constructor(
+    spec: KeyValueStoreSpec<K, V>,
+    options: {
+      readonly storeId: number
+      readonly backend: StateBackend
+      readonly journal: Journal
+      readonly scans: OpenScans
+    },
+  ) {
+    const { storeId, backend, journal, scans } = options
     this.name = spec.name
     this.#spec = spec
     this.#keys = new KeyCodec(spec.key)
     this.#backend = backend
     this.#journal = journal
+    this.#scans = scans
     this.#prefix = Buffer.from([storeId, changelogKind.data])
   }
 
@@ -122,6 +134,14 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
     if (settled !== undefined) for (const [mapKey, value] of settled) this.#clean.set(mapKey, value)
   }
 
+  afterWrite(): void {}
+
+  restored(): void {}
+
+  mergeSegments(): boolean {
+    return false
+  }
+
   discard(): void {
     // Restoring may write below us.
     this.#clean.clear()
@@ -178,7 +198,7 @@ export class LayeredKeyValueStore<K, V> implements KeyValueStore<K, V>, LayeredS
     }
     // The order of latin1 strings is the bytewise order of the keys.
     const above = [...layered].toSorted(([a], [b]) => (a < b ? -1 : 1))
-    return this.#merge(above, this.#backend.scan({ gte, lt }))
+    return this.#scans.guard(this.#merge(above, this.#backend.scan({ gte, lt })))
   }
 
   *#merge(

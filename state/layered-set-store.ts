@@ -1,157 +1,174 @@
-import { ByteWriter, prefixEnd } from '#core'
+import { ByteWriter, invariant, prefixEnd } from '#core'
 import type { RecordBatchBuilder } from '#log'
 import type { SetStore, SetStoreSpec } from '#topology'
-import type { StateBackend } from './backend.ts'
+import type { StateBackend, StateBatch } from './backend.ts'
 import { changelogKind } from './changelog.ts'
+import { CommittedSet } from './committed-set.ts'
+import type { Segment } from './committed-set.ts'
+import { stateUnusable } from './errors.ts'
 import type { Journal, MapKey } from './journal.ts'
 import { KeyCodec } from './key.ts'
 import { removed } from './layered-store.ts'
 import type { LayeredStore, Removed } from './layered-store.ts'
+import type { MemberHash } from './member-hash.ts'
+import type { OpenScans } from './open-scans.ts'
+import { mergeSegments, runToMerge } from './segment-merge.ts'
+import type { SetMemory } from './set-memory.ts'
 import {
   entryFlag,
   readSegmentKey,
   segmentBytesMax,
-  segmentEntries,
   writeSegmentKey,
   writeSegmentPrefix,
 } from './set-segment.ts'
+import { SpilledMembers } from './spilled-members.ts'
 
-/** A set as committed, loaded whole when first asked for. */
-interface LoadedSet<V> {
-  readonly members: Map<MapKey, V>
-  /** Numbers of its segments in the backend, ascending. */
-  readonly segments: number[]
-  /** Size of the members in the segments, bytes: what the memory budget counts. */
-  bytes: number
-}
+type Members<V> = Map<MapKey, V | Removed>
 
 /** What one transaction does to one set. */
 interface SetChange<V> {
   /** True: the set was emptied before `members` apply. */
   readonly dropped: boolean
-  readonly members: Map<MapKey, V | Removed>
+  readonly members: Members<V>
+  /** Comes before `members`; never together with `dropped`. */
+  readonly merge?: Merge
+}
+
+/** Neighbouring segments that become one. */
+interface Merge {
+  /** Numbers that go away. */
+  readonly gone: readonly number[]
+  /** The highest number of the merged ones; it goes away too when `value` is undefined. */
+  readonly into: number
+  readonly value: Buffer | undefined
 }
 
 interface SealedChange<V> extends SetChange<V> {
-  readonly segmentsAdded: readonly number[]
-  readonly bytes: number
+  readonly added: readonly { readonly segment: Segment; readonly value: Buffer }[]
 }
 
 export interface SetStoreOptions {
-  /** Encoded bytes of members kept in memory over all sets; beyond it the sets loaded longest ago go, until needed. */
-  readonly memoryBytesMax?: number
+  readonly storeId: number
+  readonly backend: StateBackend
+  readonly journal: Journal
+  readonly scans: OpenScans
+  readonly hash: MemberHash
+  /** Shared by all set stores of a task. */
+  readonly memory: SetMemory
+  /** Sets that take more memory leave it shard by shard instead of whole, bytes. */
+  readonly shardFromBytes: number
+  /** Of the task, for errors. */
+  readonly directory: string
 }
 
+/** Set keys are read past after so many segments of the same set, by a new scan. */
+const segmentsBeforeSeek = 64
+
 /**
- * A SetStore whose members are looked up in memory and kept as segments in the backend and the changelog: one record
- * a transaction and set, however many members it gained.
+ * A SetStore whose members are looked up in memory, as far as it goes, and kept as segments in the backend and the
+ * changelog: one record a transaction and set, however many members it gained.
  */
 export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore {
   readonly name: string
   readonly #spec: SetStoreSpec<K, M, V>
+  readonly #options: SetStoreOptions
   readonly #keys: KeyCodec<K>
   readonly #members: KeyCodec<M>
   readonly #backend: StateBackend
-  readonly #journal: Journal
-  readonly #storeId: number
   readonly #scratch = new ByteWriter(256)
-  readonly #memoryBytesMax: number
-  /** In the order of loading. */
-  readonly #loaded = new Map<MapKey, LoadedSet<V>>()
-  #loadedBytes = 0
+  readonly #readValue: (buffer: Buffer, start: number, end: number) => V
+  readonly #loaded = new Map<MapKey, CommittedSet>()
+  /** The set that is being loaded. */
+  #loading: CommittedSet | undefined
+  /** Sets with a part in the database, by encoded key; undefined until asked for. */
+  #spilled: Map<string, SpilledMembers> | undefined
+  /** Spilled members whose mark is deleted by a batch on its way. */
+  readonly #garbage: SpilledMembers[] = []
+  /** Loaded sets that may have segments to merge. */
+  readonly #unmerged = new Set<MapKey>()
   #active = new Map<MapKey, SetChange<V>>()
   /** Oldest first. */
   readonly #sealed: Map<MapKey, SealedChange<V>>[] = []
 
-  constructor(
-    spec: SetStoreSpec<K, M, V>,
-    storeId: number,
-    backend: StateBackend,
-    journal: Journal,
-    options: SetStoreOptions = {},
-  ) {
+  constructor(spec: SetStoreSpec<K, M, V>, options: SetStoreOptions) {
     this.name = spec.name
     this.#spec = spec
+    this.#options = options
     this.#keys = new KeyCodec(spec.key)
     this.#members = new KeyCodec(spec.member)
-    this.#backend = backend
-    this.#journal = journal
-    this.#storeId = storeId
-    this.#memoryBytesMax = options.memoryBytesMax ?? 256 << 20
+    this.#backend = options.backend
+    this.#readValue = (buffer, start, end) => spec.value.read(buffer, start, end)
   }
 
   has(key: K, member: M): boolean {
-    return this.get(key, member) !== undefined
+    const mapKey = this.#keys.mapKey(key)
+    const found = this.#inLayers(mapKey, member)
+    if (found !== undefined) return found !== removed
+    const { buffer, length } = this.#members.encodeInPlace(member)
+    return this.#load(mapKey).has(buffer, 0, length)
   }
 
   get(key: K, member: M): V | undefined {
     const mapKey = this.#keys.mapKey(key)
-    const memberKey = this.#members.mapKey(member)
-    const active = this.#active.get(mapKey)
-    if (active !== undefined) {
-      const found = active.members.get(memberKey)
-      if (found !== undefined) return found === removed ? undefined : found
-      if (active.dropped) return undefined
-    }
-    for (let at = this.#sealed.length - 1; at >= 0; at--) {
-      const sealed = this.#sealed[at]?.get(mapKey)
-      if (sealed === undefined) continue
-      const found = sealed.members.get(memberKey)
-      if (found !== undefined) return found === removed ? undefined : found
-      if (sealed.dropped) return undefined
-    }
-    return this.#load(mapKey).members.get(memberKey)
+    const found = this.#inLayers(mapKey, member)
+    if (found !== undefined) return found === removed ? undefined : found
+    const { buffer, length } = this.#members.encodeInPlace(member)
+    return this.#load(mapKey).get(buffer, 0, length, this.#readValue)
   }
 
+  /** Cheap while the whole set is in memory; what is spilled has to be walked. */
   size(key: K): number {
-    let size = 0
-    for (const _ of this.members(key)) size++
+    const mapKey = this.#keys.mapKey(key)
+    const above = this.#changesOf(mapKey)
+    const set = this.#load(mapKey)
+    if (set.spilled !== undefined) {
+      let size = 0
+      for (const _ of this.#walk(set, above)) size++
+      return size
+    }
+    let size = above.dropped ? 0 : set.countInMemory
+    for (const [memberKey, value] of above.members) {
+      const bytes = this.#encodeMember(memberKey)
+      const wasThere = !above.dropped && set.has(bytes, 0, bytes.length)
+      size += (value === removed ? 0 : 1) - (wasThere ? 1 : 0)
+    }
     return size
   }
 
   members(key: K): IterableIterator<[M, V]> {
     const mapKey = this.#keys.mapKey(key)
-    const merged = new Map<MapKey, V>(this.#load(mapKey).members)
-    for (const layer of [...this.#sealed, this.#active]) {
-      const change = layer.get(mapKey)
-      if (change !== undefined) applyChange(merged, change)
-    }
-    return decoded(merged, (memberKey) => this.#decodeMember(memberKey))
+    return this.#options.scans.guard(this.#walk(this.#load(mapKey), this.#changesOf(mapKey)))
   }
 
   keys(): IterableIterator<K> {
     const found = new Map<string, Buffer>()
-    const note = (setKey: Buffer): void => void found.set(setKey.toString('latin1'), setKey)
-    const range = {
-      gte: Buffer.from([this.#storeId, changelogKind.data]),
-      lt: Buffer.from([this.#storeId, changelogKind.data + 1]),
-    }
-    for (const [key] of this.#backend.scan(range)) note(readSegmentKey(key.subarray(1)).setKey)
+    for (const setKey of this.#committedKeys()) found.set(setKey.toString('latin1'), setKey)
     for (const layer of [...this.#sealed, this.#active]) {
       for (const mapKey of layer.keys()) {
-        const out = new ByteWriter(64)
-        this.#keys.write(mapKey, out)
-        note(out.toBuffer())
+        const setKey = this.#encodeKey(mapKey)
+        found.set(setKey.toString('latin1'), setKey)
       }
     }
     return [...found]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([, setKey]) => this.#keys.decode(setKey))
-      .filter((key) => !this.members(key).next().done)
+      .filter((key) => this.#hasMembers(key))
       .values()
   }
 
   add(key: K, member: M, value: V): void {
-    this.#journal.set(this.#change(key).members, this.#members.mapKey(member), value)
+    this.#options.journal.set(this.#change(key).members, this.#members.mapKey(member), value)
   }
 
   remove(key: K, member: M): void {
-    this.#journal.set(this.#change(key).members, this.#members.mapKey(member), removed)
+    this.#options.journal.set(this.#change(key).members, this.#members.mapKey(member), removed)
   }
 
   drop(key: K): void {
-    this.#journal.set(this.#active, this.#keys.mapKey(key), { dropped: true, members: new Map() })
+    this.#options.journal.set(this.#active, this.#keys.mapKey(key), { dropped: true, members: new Map() })
   }
+
+  // ---------------------------------------------------------------------------------------------- transactions
 
   get dirty(): boolean {
     return this.#active.size > 0
@@ -166,39 +183,164 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
     this.#active = new Map()
   }
 
-  settle(): void {
+  settle(batch: StateBatch): void {
     const oldest = this.#sealed.shift()
     if (oldest === undefined) return
     for (const [mapKey, change] of oldest) {
+      // A set that left memory meanwhile comes back from the backend; one with a spilled part never leaves whole.
       const set = this.#loaded.get(mapKey)
       if (set === undefined) continue
-      applyChange(set.members, change)
       if (change.dropped) {
-        set.segments.length = 0
-        this.#loadedBytes -= set.bytes
-        set.bytes = 0
+        if (set.spilled !== undefined) this.#unmark(set.spilled, batch)
+        set.clear()
       }
-      set.segments.push(...change.segmentsAdded)
-      set.bytes += change.bytes
-      this.#loadedBytes += change.bytes
+      if (change.merge !== undefined) set.segments = mergedSegments(set.segments, change.merge)
+      for (const { segment, value } of change.added) set.applySegment(segment, value, batch, false)
+      if (set.spilled !== undefined) this.#mark(set, set.spilled, batch)
+      this.#options.memory.account(set)
+      this.#unmerged.add(mapKey)
     }
-    this.#evict()
+  }
+
+  afterWrite(): void {
+    for (const spilled of this.#garbage.splice(0)) spilled.clear()
+    this.#options.memory.shrink()
+  }
+
+  /**
+   * What is spilled stays good when the changelog only goes on behind it; then loading the set catches up. Anything
+   * else, such as a merge or a drop, makes the spilled part garbage.
+   */
+  restored(changelogKey: Buffer, value: Buffer | null, batch: StateBatch): void {
+    const spilled = this.#spilledSets()
+    if (spilled.size === 0 || changelogKey[0] !== changelogKind.data) return
+    const { setKey, number } = readSegmentKey(changelogKey)
+    const found = spilled.get(setKey.toString('latin1'))
+    if (found === undefined || (value !== null && number > found.covered)) return
+    this.#unmark(found, batch)
   }
 
   discard(): void {
     this.#sealed.length = 0
     this.#active = new Map()
-    // Restoring may write below us, so what is loaded may be stale.
+    for (const set of this.#loaded.values()) this.#options.memory.forget(set)
     this.#loaded.clear()
-    this.#loadedBytes = 0
+    this.#unmerged.clear()
+    this.#garbage.length = 0
+    this.#spilled = undefined
   }
+
+  mergeSegments(bytesMax: number): boolean {
+    // What is on its way decides which segments there are: merging waits for it.
+    if (this.#sealed.length > 0) return false
+    let read = 0
+    for (const mapKey of this.#unmerged) {
+      if (read >= bytesMax) break
+      const change = this.#active.get(mapKey)
+      const set = this.#loaded.get(mapKey)
+      if (change?.dropped === true || change?.merge !== undefined) continue
+      const run = set === undefined ? undefined : runToMerge(set.segments.map(({ size }) => size))
+      if (set === undefined || run === undefined) {
+        this.#unmerged.delete(mapKey)
+        continue
+      }
+      const merge = this.#merge(mapKey, set, run.from, run.to)
+      this.#active.set(mapKey, { ...(change ?? { dropped: false, members: new Map() }), merge })
+      for (const { size } of set.segments.slice(run.from, run.to)) read += size
+    }
+    return read > 0
+  }
+
+  // --------------------------------------------------------------------------------------------------- reading
+
+  #inLayers(mapKey: MapKey, member: M): V | Removed | undefined {
+    const active = this.#active.get(mapKey)
+    let memberKey: MapKey | undefined
+    if (active !== undefined) {
+      memberKey = this.#members.mapKey(member)
+      const found = active.members.get(memberKey)
+      if (found !== undefined) return found
+      if (active.dropped) return removed
+    }
+    for (let at = this.#sealed.length - 1; at >= 0; at--) {
+      const sealed = this.#sealed[at]?.get(mapKey)
+      if (sealed === undefined) continue
+      memberKey ??= this.#members.mapKey(member)
+      const found = sealed.members.get(memberKey)
+      if (found !== undefined) return found
+      if (sealed.dropped) return removed
+    }
+    return undefined
+  }
+
+  /** All layers of one set as one change; a copy. */
+  #changesOf(mapKey: MapKey): SetChange<V> {
+    let dropped = false
+    const members: Members<V> = new Map()
+    for (const layer of [...this.#sealed, this.#active]) {
+      const change = layer.get(mapKey)
+      if (change === undefined) continue
+      if (change.dropped) {
+        dropped = true
+        members.clear()
+      }
+      for (const [memberKey, value] of change.members) members.set(memberKey, value)
+    }
+    return { dropped, members }
+  }
+
+  *#walk(set: CommittedSet, above: SetChange<V>): Generator<[M, V]> {
+    if (!above.dropped) {
+      for (const [bytes, value] of set.entries()) {
+        const member = this.#members.decode(bytes)
+        if (above.members.size > 0 && above.members.has(this.#members.mapKey(member))) continue
+        yield [member, this.#readValue(value, 0, value.length)]
+      }
+    }
+    for (const [memberKey, value] of above.members) {
+      if (value !== removed) yield [this.#members.decode(this.#encodeMember(memberKey)), value]
+    }
+  }
+
+  #hasMembers(key: K): boolean {
+    const mapKey = this.#keys.mapKey(key)
+    const members = this.#walk(this.#load(mapKey), this.#changesOf(mapKey))
+    const found = members.next().done !== true
+    members.return(undefined)
+    return found
+  }
+
+  /** Encoded keys of the sets with segments, each once, in order. */
+  *#committedKeys(): Generator<Buffer> {
+    const { storeId } = this.#options
+    const lt = Buffer.from([storeId, changelogKind.data + 1])
+    for (let gte: Buffer | undefined = Buffer.from([storeId, changelogKind.data]); gte !== undefined;) {
+      let last: Buffer | undefined
+      let segments = 0
+      let next: Buffer | undefined
+      for (const [key] of this.#backend.scan({ gte, lt })) {
+        const { setKey } = readSegmentKey(key.subarray(1))
+        if (last?.equals(setKey) !== true) {
+          last = Buffer.from(setKey)
+          segments = 0
+          yield last
+        } else if (++segments > segmentsBeforeSeek) {
+          next = prefixEnd(this.#segmentPrefix(last))
+          break
+        }
+      }
+      gte = next
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------- writing
 
   #change(key: K): SetChange<V> {
     const mapKey = this.#keys.mapKey(key)
     let change = this.#active.get(mapKey)
     if (change === undefined) {
       change = { dropped: false, members: new Map() }
-      this.#journal.set(this.#active, mapKey, change)
+      this.#options.journal.set(this.#active, mapKey, change)
     }
     return change
   }
@@ -209,41 +351,43 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
     nextBuilder: () => RecordBatchBuilder,
     timestamp: number,
   ): SealedChange<V> {
-    const keyBytes = new ByteWriter(64)
-    this.#keys.write(mapKey, keyBytes)
-    const setKey = keyBytes.view()
-    let next = this.#nextSegmentNumber(mapKey)
-    const segmentKey = (builder: RecordBatchBuilder, number: number): void => {
+    const setKey = this.#encodeKey(mapKey)
+    const begin = (number: number): RecordBatchBuilder => {
+      const builder = nextBuilder()
       builder.begin(timestamp)
       writeSegmentKey(setKey, number, builder.openField())
       builder.closeField()
+      return builder
     }
-    if (change.dropped) {
-      for (const number of this.#segmentNumbers(mapKey)) {
-        const builder = nextBuilder()
-        segmentKey(builder, number)
-        builder.writeField(null)
-        builder.end()
-      }
+    const write = (number: number, value: Buffer | null): void => {
+      const builder = begin(number)
+      builder.writeField(value)
+      builder.end()
     }
-    const segmentsAdded: number[] = []
-    let bytes = 0
+    const before = this.#segments(mapKey)
+    if (change.dropped) for (const { number } of before) write(number, null)
+    if (change.merge !== undefined) {
+      for (const number of change.merge.gone) write(number, null)
+      write(change.merge.into, change.merge.value ?? null)
+    }
+    const added: { segment: Segment; value: Buffer }[] = []
+    let number = (before.at(-1)?.number ?? -1) + 1
     const members = change.members.entries()
-    for (let entry = members.next(); !entry.done;) {
-      const builder = nextBuilder()
-      segmentKey(builder, next)
+    for (let entry = members.next(); !entry.done; number++) {
+      const builder = begin(number)
       const out = builder.openField()
       const start = out.length
       while (!entry.done && out.length - start < segmentBytesMax / 2) {
         this.#writeEntry(entry.value[0], entry.value[1], out)
         entry = members.next()
       }
-      bytes += out.length - start
+      // A copy: the builder's memory is used again before the set needs the bytes.
+      const value = out.toBuffer(start)
       builder.closeField()
       builder.end()
-      segmentsAdded.push(next++)
+      added.push({ segment: { number, size: value.length }, value })
     }
-    return { ...change, segmentsAdded, bytes }
+    return { ...change, added }
   }
 
   #writeEntry(memberKey: MapKey, value: V | Removed, out: ByteWriter): void {
@@ -260,75 +404,159 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
     out.bytes(scratch.view())
   }
 
-  /** Numbers of the set's segments as the newest sealed layer leaves them, ascending. */
-  #segmentNumbers(mapKey: MapKey): readonly number[] {
-    let numbers: readonly number[] = this.#load(mapKey).segments
+  /** The set's segments as the newest sealed layer leaves them, ascending. */
+  #segments(mapKey: MapKey): readonly Segment[] {
+    let segments: readonly Segment[] = this.#load(mapKey).segments
     for (const layer of this.#sealed) {
       const change = layer.get(mapKey)
-      if (change !== undefined) numbers = [...(change.dropped ? [] : numbers), ...change.segmentsAdded]
+      if (change === undefined) continue
+      if (change.dropped) segments = []
+      if (change.merge !== undefined) segments = mergedSegments(segments, change.merge)
+      if (change.added.length > 0) segments = [...segments, ...change.added.map(({ segment }) => segment)]
     }
-    return numbers
+    return segments
   }
 
-  /** The number after the highest one in use; numbers of a dropped set are not used again while we run. */
-  #nextSegmentNumber(mapKey: MapKey): number {
-    for (let at = this.#sealed.length - 1; at >= 0; at--) {
-      const last = this.#sealed[at]?.get(mapKey)?.segmentsAdded.at(-1)
-      if (last !== undefined) return last + 1
+  #merge(mapKey: MapKey, set: CommittedSet, from: number, to: number): Merge {
+    const run = set.segments.slice(from, to)
+    const prefix = this.#segmentPrefix(this.#encodeKey(mapKey))
+    const keys = run.map(({ number }) => {
+      const key = new ByteWriter(prefix.length + 8)
+      key.bytes(prefix)
+      key.i64(number)
+      return key.toBuffer()
+    })
+    const values = this.#backend.getMany(keys).map((value) => {
+      invariant(value !== undefined, `the segments of a set in ${this.name} are in the database`)
+      return value
+    })
+    const numbers = run.map(({ number }) => number)
+    return {
+      gone: numbers.slice(0, -1),
+      into: numbers.at(-1) as number,
+      value: mergeSegments(values, from === 0),
     }
-    return (this.#load(mapKey).segments.at(-1) ?? -1) + 1
   }
 
-  #load(mapKey: MapKey): LoadedSet<V> {
+  // --------------------------------------------------------------------------------------------------- loading
+
+  #load(mapKey: MapKey): CommittedSet {
     const loaded = this.#loaded.get(mapKey)
-    if (loaded !== undefined) return loaded
-    const prefix = new ByteWriter(64)
-    const keyBytes = new ByteWriter(64)
-    this.#keys.write(mapKey, keyBytes)
-    prefix.u8(this.#storeId)
-    writeSegmentPrefix(keyBytes.view(), prefix)
-    const gte = prefix.toBuffer()
-    const set: LoadedSet<V> = { members: new Map(), segments: [], bytes: 0 }
-    for (const [key, value] of this.#backend.scan({ gte, lt: prefixEnd(gte) ?? gte })) {
-      set.segments.push(readSegmentKey(key.subarray(1)).number)
-      set.bytes += value.length
-      for (const entry of segmentEntries(value)) {
-        const memberKey = this.#members.mapKey(this.#members.decode(entry.member))
-        if (entry.value === undefined) set.members.delete(memberKey)
-        else set.members.set(memberKey, this.#spec.value.read(entry.value, 0, entry.value.length))
-      }
+    if (loaded !== undefined) {
+      loaded.used = true
+      return loaded
+    }
+    const setKey = this.#encodeKey(mapKey)
+    const { hash, memory, shardFromBytes, storeId } = this.#options
+    const set = new CommittedSet({
+      hash,
+      shardFromBytes,
+      spilled: this.#spec.persistent
+        ? (this.#spilledSets().get(setKey.toString('latin1')) ??
+          new SpilledMembers(this.#backend, storeId, setKey))
+        : undefined,
+      evicted: () => {
+        this.#loaded.delete(mapKey)
+        this.#unmerged.delete(mapKey)
+        memory.forget(set)
+      },
+      shardSpilled: (spilled) => {
+        this.#spilledSets().set(setKey.toString('latin1'), spilled)
+        // While it is loaded the shards are not complete; marking them is the last step.
+        if (this.#loading !== set) this.#backend.write((batch) => this.#mark(set, spilled, batch))
+      },
+    })
+    this.#loading = set
+    try {
+      this.#loadSegments(set, this.#segmentPrefix(setKey))
+    } catch (error) {
+      memory.forget(set)
+      // It stays unmarked: whoever loads the set again starts over.
+      this.#spilled = undefined
+      throw error instanceof RangeError
+        ? stateUnusable(this.#options.directory, `a segment of store ${this.name} is damaged`)
+        : error
+    } finally {
+      this.#loading = undefined
     }
     this.#loaded.set(mapKey, set)
-    this.#loadedBytes += set.bytes
+    this.#unmerged.add(mapKey)
     return set
   }
 
-  /** Sets with changes on their way stay: settling them needs their segment numbers. */
-  #evict(): void {
-    if (this.#loadedBytes <= this.#memoryBytesMax) return
-    for (const [mapKey, set] of this.#loaded) {
-      if (this.#active.has(mapKey) || this.#sealed.some((layer) => layer.has(mapKey))) continue
-      this.#loaded.delete(mapKey)
-      this.#loadedBytes -= set.bytes
-      if (this.#loadedBytes <= this.#memoryBytesMax) return
+  #loadSegments(set: CommittedSet, prefix: Buffer): void {
+    const { memory } = this.#options
+    memory.account(set)
+    for (const [key, value] of this.#backend.scan({ gte: prefix, lt: prefixEnd(prefix) ?? prefix })) {
+      const segment = { number: readSegmentKey(key.subarray(1)).number, size: value.length }
+      const apply = (batch: StateBatch): void => set.applySegment(segment, value, batch, true)
+      if (set.spilled === undefined) apply(noBatch)
+      else this.#backend.write(apply)
+      memory.account(set)
+      memory.shrink(set)
     }
+    const { spilled } = set
+    if (spilled !== undefined) this.#backend.write((batch) => this.#mark(set, spilled, batch))
+    memory.account(set)
+    memory.shrink(set)
   }
 
-  #decodeMember(memberKey: MapKey): M {
+  #mark(set: CommittedSet, spilled: SpilledMembers, batch: StateBatch): void {
+    spilled.covered = Math.max(spilled.covered, set.segments.at(-1)?.number ?? -1)
+    spilled.mark(batch)
+  }
+
+  #unmark(spilled: SpilledMembers, batch: StateBatch): void {
+    for (const [setKey, candidate] of this.#spilledSets())
+      if (candidate === spilled) this.#spilledSets().delete(setKey)
+    spilled.unmark(batch)
+    this.#garbage.push(spilled)
+  }
+
+  #spilledSets(): Map<string, SpilledMembers> {
+    this.#spilled ??= new Map(
+      SpilledMembers.marked(this.#backend, this.#options.storeId).map(({ setKey, members }) => [
+        setKey.toString('latin1'),
+        members,
+      ]),
+    )
+    return this.#spilled
+  }
+
+  #segmentPrefix(setKey: Uint8Array): Buffer {
+    const prefix = new ByteWriter(setKey.length + 16)
+    prefix.u8(this.#options.storeId)
+    writeSegmentPrefix(setKey, prefix)
+    return prefix.toBuffer()
+  }
+
+  #encodeKey(mapKey: MapKey): Buffer {
+    const out = new ByteWriter(64)
+    this.#keys.write(mapKey, out)
+    return out.toBuffer()
+  }
+
+  #encodeMember(memberKey: MapKey): Buffer {
     const out = new ByteWriter(64)
     this.#members.write(memberKey, out)
-    return this.#members.decode(out.view())
+    return out.toBuffer()
   }
 }
 
-function* decoded<M, V>(members: ReadonlyMap<MapKey, V>, decode: (key: MapKey) => M): Generator<[M, V]> {
-  for (const [key, value] of members) yield [decode(key), value]
+/** For sets without a spilled part, which have nothing to write beside their segments. */
+const noBatch: StateBatch = {
+  put: () => invariant(false, 'a set in memory writes no members'),
+  delete: () => invariant(false, 'a set in memory writes no members'),
 }
 
-function applyChange<V>(members: Map<MapKey, V>, change: SetChange<V>): void {
-  if (change.dropped) members.clear()
-  for (const [memberKey, value] of change.members) {
-    if (value === removed) members.delete(memberKey)
-    else members.set(memberKey, value)
+function mergedSegments(segments: readonly Segment[], merge: Merge): Segment[] {
+  const gone = new Set(merge.gone)
+  const { into, value } = merge
+  const merged: Segment[] = []
+  for (const segment of segments) {
+    if (gone.has(segment.number)) continue
+    if (segment.number !== into) merged.push(segment)
+    else if (value !== undefined) merged.push({ number: into, size: value.length })
   }
+  return merged
 }

@@ -6,6 +6,7 @@
  * away by `settle` once its records are in the backend, or all go away by `discard` when a transaction failed.
  */
 import type { RecordBatchBuilder } from '#log'
+import type { StateBatch } from './backend.ts'
 
 export interface LayeredStore {
   readonly name: string
@@ -16,10 +17,19 @@ export interface LayeredStore {
    * each record in turn (a large changelog spans several batches).
    */
   seal(nextBuilder: () => RecordBatchBuilder, timestamp: number): void
-  /** The oldest sealed layer is committed and its bytes are in the backend. */
-  settle(): void
-  /** Drops every layer: the backend's bytes alone count again. */
+  /** The oldest sealed layer is committed; `batch` holds its records, and takes what the store keeps beside them. */
+  settle(batch: StateBatch): void
+  /** The batch of `settle` or `restored` is written. */
+  afterWrite(): void
+  /** A record from the changelog goes into `batch`, past all layers; `value` is null for a tombstone. */
+  restored(changelogKey: Buffer, value: Buffer | null, batch: StateBatch): void
+  /** Drops every layer and whatever is kept in memory: the backend's bytes alone count again. */
   discard(): void
+  /**
+   * Merges small segments in the top layer, as if a record had done so; false when there is nothing to merge now.
+   * @param bytesMax no further merge is begun once so many bytes were read; one reads at most 256 KiB
+   */
+  mergeSegments(bytesMax: number): boolean
 }
 
 /** What stands in a layer for a deleted entry. */

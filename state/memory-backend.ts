@@ -22,16 +22,23 @@ export class MemoryBackend implements StateBackend {
     }
   }
 
+  deleteRange(range: StateRange): void {
+    for (const [key] of this.#between(range)) this.#entries.delete(key)
+  }
+
   *scan(range: StateRange): Generator<[Buffer, Buffer]> {
-    const from = latin1(range.gte)
-    const to = latin1(range.lt)
-    const found = [...this.#entries].filter(([key]) => key >= from && key < to)
-    found.sort(([a], [b]) => (a < b ? -1 : 1))
+    const found = this.#between(range).toSorted(([a], [b]) => (a < b ? -1 : 1))
     for (const [key, value] of found) yield [Buffer.from(key, 'latin1'), value]
   }
 
   async close(): Promise<void> {
     this.#entries.clear()
+  }
+
+  #between(range: StateRange): [key: string, value: Buffer][] {
+    const from = latin1(range.gte)
+    const to = latin1(range.lt)
+    return [...this.#entries].filter(([key]) => key >= from && key < to)
   }
 }
 

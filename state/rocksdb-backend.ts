@@ -31,6 +31,10 @@ export class RocksBackend implements StateBackend {
     this.#db.write(batch, { sync: false })
   }
 
+  deleteRange(range: StateRange): void {
+    this.#db.deleteRangeSync(range)
+  }
+
   *scan(range: StateRange): Generator<readonly [key: Buffer, value: Buffer]> {
     yield* this.#db.scan(range)
   }

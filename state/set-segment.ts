@@ -33,12 +33,49 @@ export function readSegmentKey(key: Buffer): { readonly setKey: Buffer; readonly
   return { setKey, number: reader.i64() }
 }
 
-/** Walks the entries of a segment; `value` is undefined for a removed member. Views of the segment's bytes. */
-export function* segmentEntries(bytes: Buffer): Generator<{ member: Buffer; value: Buffer | undefined }> {
-  const reader = new ByteReader(bytes)
-  while (reader.remaining > 0) {
-    const flag = reader.u8()
-    const member = reader.view(reader.uvarint())
-    yield { member, value: flag === entryFlag.added ? reader.view(reader.uvarint()) : undefined }
+/**
+ * Walks the entries of a segment without an object for each: after `next()` returned true the fields describe the
+ * current entry. Throws RangeError when the bytes are not a segment.
+ */
+export class SegmentCursor {
+  readonly buffer: Buffer
+  #at = 0
+  removed = false
+  /** After the flag: where the member's size stands. */
+  entryStart = 0
+  memberStart = 0
+  memberEnd = 0
+  valueStart = 0
+  /** Also the end of the entry; equal to `memberEnd` for a removed member. */
+  valueEnd = 0
+
+  constructor(segment: Buffer) {
+    this.buffer = segment
+  }
+
+  next(): boolean {
+    const { buffer } = this
+    if (this.#at >= buffer.length) return false
+    this.removed = buffer[this.#at] !== entryFlag.added
+    this.entryStart = ++this.#at
+    const memberSize = this.#uvarint()
+    this.memberStart = this.#at
+    this.memberEnd = this.#at = this.memberStart + memberSize
+    const valueSize = this.removed ? 0 : this.#uvarint()
+    this.valueStart = this.#at
+    this.valueEnd = this.#at = this.valueStart + valueSize
+    if (this.#at > buffer.length) throw new RangeError('a segment ends in the middle of an entry')
+    return true
+  }
+
+  #uvarint(): number {
+    const { buffer } = this
+    let byte = buffer[this.#at++] ?? 0
+    let value = byte & 0x7f
+    for (let shift = 7; byte >= 0x80 && shift < 28; shift += 7) {
+      byte = buffer[this.#at++] ?? 0
+      value |= (byte & 0x7f) << shift
+    }
+    return value
   }
 }

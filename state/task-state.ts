@@ -1,16 +1,22 @@
+import { randomBytes } from 'node:crypto'
 import { invariant } from '#core'
 import { RecordCursor } from '#log'
 import type { FetchedRecords, RecordBatchBuilder } from '#log'
 import type { StoreSpec } from '#topology'
 import type { StateBackend, StateBatch } from './backend.ts'
-import { changelogKind, readPosition, writePosition } from './changelog.ts'
+import { changelogKind, localKind, readPosition, writePosition } from './changelog.ts'
 import type { TaskPosition } from './changelog.ts'
+import { readCheckpoint } from './checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { stateUnusable } from './errors.ts'
 import { Journal } from './journal.ts'
 import { LayeredKeyValueStore } from './layered-key-value-store.ts'
 import { LayeredSetStore } from './layered-set-store.ts'
 import type { LayeredStore } from './layered-store.ts'
+import { MemberHash } from './member-hash.ts'
 import { MemoryBackend } from './memory-backend.ts'
+import { OpenScans } from './open-scans.ts'
+import { SetMemory } from './set-memory.ts'
 import type { StateStorage } from './storage.ts'
 
 export interface TaskStateOptions {
@@ -19,7 +25,10 @@ export interface TaskStateOptions {
   /** Sorted by name. */
   readonly stores: readonly StoreSpec[]
   readonly storage: StateStorage
+  /** What members of sets take in memory over all sets, bytes; uncommitted ones not counted. Default 256 MiB. */
   readonly setMemoryBytesMax?: number
+  /** Sets that take more leave memory in parts, smaller ones whole, bytes. Default 1 MiB. */
+  readonly setShardFromBytes?: number
 }
 
 /** The changelog batches of one store in one transaction. */
@@ -38,6 +47,8 @@ interface OpenStore {
 const metaId = 0
 const storeIdMax = 255
 
+const hashSeedBytes = 8
+
 /**
  * All stores of one task over one database: overlay, changelog records, checkpoints.
  *
@@ -51,6 +62,7 @@ export class TaskState {
   readonly #backends: ReadonlySet<StateBackend>
   readonly #stores: ReadonlyMap<string, OpenStore>
   readonly #journal: Journal
+  readonly #scans: OpenScans
   readonly #positionStore: string | undefined
   /** Scratch for database keys: store id and changelog key. */
   #key = Buffer.allocUnsafe(256)
@@ -59,12 +71,13 @@ export class TaskState {
     options: TaskStateOptions,
     backends: ReadonlySet<StateBackend>,
     stores: ReadonlyMap<string, OpenStore>,
-    journal: Journal,
+    shared: SharedParts,
   ) {
     this.directory = options.directory
     this.#backends = backends
     this.#stores = stores
-    this.#journal = journal
+    this.#journal = shared.journal
+    this.#scans = shared.scans
     this.#positionStore = options.stores[0]?.name
   }
 
@@ -76,19 +89,23 @@ export class TaskState {
     const disk = persistent ? await options.storage.open(options.directory) : undefined
     const memory = new MemoryBackend()
     const backends = new Set<StateBackend>(disk === undefined ? [memory] : [disk, memory])
-    const journal = new Journal()
+    const shared: SharedParts = {
+      journal: new Journal(),
+      scans: new OpenScans(),
+      memory: new SetMemory(options.setMemoryBytesMax ?? 256 << 20),
+    }
     const stores = new Map<string, OpenStore>()
     try {
       for (const spec of options.stores) {
         const backend = spec.persistent && disk !== undefined ? disk : memory
         const id = storeIdOf(spec.name, backend)
-        stores.set(spec.name, { id, backend, layered: layered(spec, id, backend, journal, options) })
+        stores.set(spec.name, { id, backend, layered: layered(spec, id, backend, shared, options) })
       }
     } catch (error) {
       for (const backend of backends) await backend.close()
       throw error
     }
-    return new TaskState(options, backends, stores, journal)
+    return new TaskState(options, backends, stores, shared)
   }
 
   /** The KeyValueStore or SetStore of a specification, as processors use it. */
@@ -125,6 +142,7 @@ export class TaskState {
    * @param timestamp of the records, milliseconds since the epoch
    */
   seal(nextBuilder: (store: string) => RecordBatchBuilder, timestamp: number): void {
+    this.#scans.closeAll()
     for (const [name, { layered: store }] of this.#stores) store.seal(() => nextBuilder(name), timestamp)
   }
 
@@ -143,60 +161,91 @@ export class TaskState {
    * @param checkpointOf the checkpoint that a store's changes reach
    */
   settle<C extends StoreChanges>(changes: readonly C[], checkpointOf: (change: C) => Checkpoint): void {
+    this.#scans.closeAll()
     for (const backend of this.#backends) {
-      const own = changes.filter(({ store }) => this.#open(store).backend === backend)
-      if (own.length === 0) continue
       backend.write((batch) => {
-        for (const change of own) {
+        for (const change of changes) {
+          const { id, backend: target } = this.#open(change.store)
+          if (target !== backend) continue
           const cursor = new RecordCursor(change.builders.map((builder) => builder.finish()))
-          this.#apply(cursor, this.#open(change.store).id, batch)
+          this.#apply(cursor, id, batch)
           putCheckpoint(batch, change.store, checkpointOf(change))
         }
+        for (const store of this.#storesOf(backend)) store.settle(batch)
       })
+      for (const store of this.#storesOf(backend)) store.afterWrite()
     }
-    for (const { layered: store } of this.#stores.values()) store.settle()
   }
 
   /** Drops all that is not in the database. */
   discard(): void {
+    this.#scans.closeAll()
     this.#journal.release()
     for (const { layered: store } of this.#stores.values()) store.discard()
+  }
+
+  /**
+   * For quiet moments: merges small segments of sets in the top layer, so that the next transaction carries them like
+   * any other write; false when there is nothing to merge, or a transaction is on its way. Only between records.
+   * @param bytesMax bounds the work of one call: no further merge is begun once so many bytes were read
+   */
+  mergeSegments(bytesMax: number): boolean {
+    let merged = false
+    for (const { layered: store } of this.#stores.values()) merged = store.mergeSegments(bytesMax) || merged
+    return merged
   }
 
   // ----------------------------------------------------------------------------------------------------- restore
 
   /** Applies records read from a store's changelog, with the checkpoint they reach, in one write; returns how many. */
   restore(store: string, records: FetchedRecords, checkpoint: Checkpoint): number {
-    const { id, backend } = this.#open(store)
+    const { id, backend, layered: restored } = this.#open(store)
+    // What is kept in memory does not know of these records.
+    this.#scans.closeAll()
+    restored.discard()
     let count = 0
     backend.write((batch) => {
-      count = this.#apply(records.cursor(), id, batch)
+      count = this.#apply(records.cursor(), id, batch, restored)
       putCheckpoint(batch, store, checkpoint)
     })
+    restored.afterWrite()
     return count
   }
 
+  /** Errors: STATE_UNUSABLE. */
   checkpoint(store: string): Checkpoint | undefined {
     const bytes = this.#open(store).backend.getMany([checkpointKey(store)])[0]
-    return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as Checkpoint)
+    if (bytes === undefined) return undefined
+    const checkpoint = readCheckpoint(bytes)
+    if (checkpoint === undefined) throw stateUnusable(this.directory, `the checkpoint of ${store} is damaged`)
+    return checkpoint
   }
 
-  /** The position in the committed state; undefined before the first commit, and for a task without stores. */
+  /**
+   * The position in the committed state; undefined before the first commit, and for a task without stores.
+   * Errors: STATE_UNUSABLE.
+   */
   position(): TaskPosition | undefined {
     if (this.#positionStore === undefined) return undefined
     const { id, backend } = this.#open(this.#positionStore)
     const bytes = backend.getMany([Buffer.from([id, changelogKind.position])])[0]
-    return bytes === undefined ? undefined : readPosition(bytes)
+    try {
+      return bytes === undefined ? undefined : readPosition(bytes)
+    } catch {
+      throw stateUnusable(this.directory, 'the position of the task is damaged')
+    }
   }
 
   /** Every committed entry of a store as changelog key and value, in key order: for checkers. */
   *dump(store: string): Generator<readonly [key: Buffer, value: Buffer]> {
     const { id, backend } = this.#open(store)
-    const range = { gte: Buffer.from([id]), lt: Buffer.from([id, 0xff]) }
+    const range = { gte: Buffer.from([id]), lt: Buffer.from([id, localKind.spilled]) }
     for (const [key, value] of backend.scan(range)) yield [key.subarray(1), value]
   }
 
+  /** Iterators that are still open end with an error. */
   async close(): Promise<void> {
+    this.#scans.closeAll()
     for (const backend of this.#backends) await backend.close()
   }
 
@@ -206,7 +255,12 @@ export class TaskState {
     return found
   }
 
-  #apply(cursor: RecordCursor, storeId: number, batch: StateBatch): number {
+  *#storesOf(backend: StateBackend): Generator<LayeredStore> {
+    for (const store of this.#stores.values()) if (store.backend === backend) yield store.layered
+  }
+
+  /** @param restored told of each record, when they come from the changelog instead of its own layers */
+  #apply(cursor: RecordCursor, storeId: number, batch: StateBatch, restored?: LayeredStore): number {
     let count = 0
     while (cursor.next()) {
       count++
@@ -218,29 +272,40 @@ export class TaskState {
       const value = cursor.value()
       if (value === null) batch.delete(key)
       else batch.put(key, value)
+      restored?.restored(key.subarray(1), value, batch)
     }
     return count
   }
 }
 
+/** What all stores of a task have in common. */
+interface SharedParts {
+  readonly journal: Journal
+  readonly scans: OpenScans
+  readonly memory: SetMemory
+}
+
 function layered(
   spec: StoreSpec,
-  id: number,
+  storeId: number,
   backend: StateBackend,
-  journal: Journal,
+  shared: SharedParts,
   options: TaskStateOptions,
 ): LayeredStore {
-  if (spec.kind === 'key-value') {
-    return new LayeredKeyValueStore(spec, id, backend, journal)
-  }
-  const memory = options.setMemoryBytesMax
-  return new LayeredSetStore(
-    spec,
-    id,
-    backend,
-    journal,
-    memory === undefined ? {} : { memoryBytesMax: memory },
-  )
+  if (spec.kind === 'key-value') return new LayeredKeyValueStore(spec, { ...shared, storeId, backend })
+  const { directory, setShardFromBytes: shardFromBytes = 1 << 20 } = options
+  const hash = new MemberHash(hashSeedOf(backend))
+  return new LayeredSetStore(spec, { ...shared, storeId, backend, hash, shardFromBytes, directory })
+}
+
+/** A secret of this directory; what is spilled into it is placed by it. */
+function hashSeedOf(backend: StateBackend): Buffer {
+  const key = metaKey('hash-seed')
+  const known = backend.getMany([key])[0]
+  if (known?.length === hashSeedBytes) return known
+  const seed = randomBytes(hashSeedBytes)
+  backend.write((batch) => batch.put(key, seed))
+  return seed
 }
 
 /** A store keeps the id it got at its first use, so that stores may come and go. */
