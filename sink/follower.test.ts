@@ -56,13 +56,17 @@ class ListStore implements Store {
 let log: ResultLog
 let store: ListStore
 let sleeps: number[]
+let yields: number
 let stop: AbortController
 let running: Promise<void>
 
 /** Does not wait: backoff is seen in `sleeps`. */
 const clock: Clock = {
   now: () => 0,
-  yield: () => systemClock.yield(),
+  async yield() {
+    yields++
+    await systemClock.yield()
+  },
   async sleep(ms) {
     sleeps.push(ms)
     await systemClock.yield()
@@ -73,6 +77,7 @@ beforeEach(() => {
   log = new ResultLog(topic)
   store = new ListStore()
   sleeps = []
+  yields = 0
   stop = new AbortController()
 })
 afterEach(async () => {
@@ -166,6 +171,12 @@ describe('a follower', () => {
     log.deleteBefore(0, 8)
     log.append(0, some(1))
     await expect(running).rejects.toMatchObject({ code: 'SINK_HISTORY_GONE' })
+  })
+
+  it('lets others of its thread have a turn after every batch', async () => {
+    log.append(0, some(12))
+    await start().caughtUp
+    expect(yields).toBeGreaterThanOrEqual(2)
   })
 
   it('ends when it is asked to while it waits', async () => {

@@ -149,6 +149,8 @@ export class Follower {
     }
     this.#lookForGoals()
     await store.maintain(cut)
+    // PGlite works without ever going through the event loop: whoever else lives in this thread needs a turn.
+    await clock.yield()
   }
 
   /** Reads where the store stands and goes there; also the way back after any trouble. */
