@@ -7,6 +7,7 @@ import { CloseStack } from './close-stack.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
 import type { SinkThreadData, ThreadControl } from './thread-control.ts'
+import { yieldToOthers } from './thread-priority.ts'
 import { topicNames } from './topics.ts'
 
 const { settings, readableLogs, control, log: logPort, reads } = workerData as SinkThreadData
@@ -16,6 +17,9 @@ const { metrics } = registry
 const clock = systemClock
 const failure = Promise.withResolvers<void>()
 const opened = new CloseStack()
+
+/** With two cores the sink would take every third slice from the gateway and the engine under load. */
+yieldToOthers(10)
 
 async function start(): Promise<void> {
   const { databaseUrl, redisUrl } = settings
