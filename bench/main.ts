@@ -4,6 +4,7 @@ import { messageOf } from '#core'
 import { exitCodes } from '../cli/exit-codes.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { drain } from './cases/drain.ts'
+import { gateway } from './cases/gateway.ts'
 import { readArguments } from './runner/arguments.ts'
 import type { Arguments } from './runner/arguments.ts'
 import type { Bench } from './runner/bench.ts'
@@ -17,7 +18,7 @@ import type { Selected } from './runner/select.ts'
 import { Servers } from './runner/servers.ts'
 import { sizesOf } from './runner/sizes.ts'
 
-const benches: readonly Bench[] = [drain]
+const benches: readonly Bench[] = [drain, gateway]
 const interruptedCode = 130
 
 const servers = new Servers()

@@ -1,4 +1,5 @@
 /** Which measured processes there are, what each is given and what it answers. */
+import type { ClosedLoop, LoadResult } from '../load/closed-loop.ts'
 import type { WorkloadSpec } from '../engine/workload.ts'
 import type { MeasuredScript } from '../runner/measured.ts'
 
@@ -24,4 +25,9 @@ export interface DrainOutput {
 /** Processes everything that a data directory's log holds. */
 export const drainScript: MeasuredScript<DataDirectory, DrainOutput> = {
   url: new URL('./drain.ts', import.meta.url),
+}
+
+/** Makes load on an address. */
+export const closedLoopScript: MeasuredScript<ClosedLoop, LoadResult> = {
+  url: new URL('./closed-loop.ts', import.meta.url),
 }
