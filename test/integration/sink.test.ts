@@ -70,10 +70,14 @@ async function eventually(condition: () => boolean | Promise<boolean>): Promise<
   while (!(await condition())) await systemClock.sleep(5)
 }
 
+async function freshDatabaseUrl(): Promise<string> {
+  const database = await postgres()
+  closers.push(() => database.drop())
+  return database.url
+}
+
 async function freshPostgres(): Promise<SqlDatabase> {
-  const { url, drop } = await postgres()
-  closers.push(drop)
-  return closing(openSqlDatabase(url, { connections: 4 }))
+  return closing(openSqlDatabase(await freshDatabaseUrl(), { connections: 4 }))
 }
 
 async function freshPglite(): Promise<SqlDatabase> {
@@ -267,8 +271,7 @@ describe('Redis', () => {
 
   it('never runs ahead of the tables', async () => {
     const { client, raw } = await freshRedis()
-    const { url, drop } = await postgres()
-    closers.push(drop)
+    const url = await freshDatabaseUrl()
     const wire = closing(await startTcpProxy(url))
     wire.cut()
     history.begin()
@@ -379,8 +382,7 @@ describe('Redis', () => {
 
 describe('a store or the log that is away', () => {
   it.each(['cut', 'hang'] as const)('loses nothing: %s and back', async (trouble) => {
-    const { url, drop } = await postgres()
-    closers.push(drop)
+    const url = await freshDatabaseUrl()
     const store = await freshRedis()
     const sqlWire = closing(await startTcpProxy(url))
     const redisWire = closing(await startTcpProxy(store.url))
@@ -429,8 +431,7 @@ describe('a store or the log that is away', () => {
   })
 
   it('does not hold up closing', async () => {
-    const { url, drop } = await postgres()
-    closers.push(drop)
+    const url = await freshDatabaseUrl()
     const wire = closing(await startTcpProxy(url))
     const sql = openSqlDatabase(wire.url, { connections: 2 })
     history.begin()

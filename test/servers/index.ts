@@ -4,7 +4,6 @@ import { databaseOn, redisOn } from './fresh.ts'
 import type { TestStore } from './fresh.ts'
 
 export { startTcpProxy } from './tcp-proxy.ts'
-export type { TcpProxy } from './tcp-proxy.ts'
 export type { TestStore } from './fresh.ts'
 
 /** An empty PostgreSQL database. */
