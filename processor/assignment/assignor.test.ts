@@ -1,0 +1,88 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { MemberSubscription, TopicPartition } from '#log'
+import { TopologyBuilder, utf8 } from '#topology'
+import { stickyAssignor } from './assignor.ts'
+
+/** Subtopology 0 reads `left` and `right` together, subtopology 1 reads `alone`. */
+function topology(): ReturnType<TopologyBuilder['build']> {
+  const builder = new TopologyBuilder()
+  const both = builder.source({ name: 'both', topics: ['left', 'right'], key: utf8, value: utf8 })
+  builder.sink({ name: 'first', from: both, topic: 'first-out', key: utf8, value: utf8 })
+  const alone = builder.source({ name: 'alone', topics: ['alone'], key: utf8, value: utf8 })
+  builder.sink({ name: 'second', from: alone, topic: 'second-out', key: utf8, value: utf8 })
+  return builder.build()
+}
+
+const assign = stickyAssignor(topology())
+const member = (memberId: string, owned: readonly TopicPartition[] = []): MemberSubscription => ({
+  memberId,
+  topics: ['left', 'right', 'alone'],
+  userData: new Uint8Array(0),
+  owned,
+})
+const name = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
+
+test('partitions of one task go to one member', () => {
+  const assignment = assign(
+    [member('a'), member('b')],
+    new Map([
+      ['left', 3],
+      ['right', 3],
+      ['alone', 0],
+    ]),
+  )
+  for (const { partitions } of assignment.values()) {
+    const numbers = (topic: string): number[] =>
+      partitions.filter((each) => each.topic === topic).map(({ partition }) => partition)
+    expect(numbers('left')).toEqual(numbers('right'))
+  }
+})
+
+test('whatever members own: every partition has one owner, loads differ by one task, the order of members is no matter', () => {
+  const counts = fc.record({ pairs: fc.nat(12), alone: fc.nat(12) })
+  const ids = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 })
+  fc.assert(
+    fc.property(counts, ids, fc.infiniteStream(fc.nat(6)), ({ pairs, alone }, memberIds, owners) => {
+      const partitionCounts = new Map([
+        ['left', pairs],
+        ['right', pairs],
+        ['alone', alone],
+      ])
+      const owned = new Map<string, TopicPartition[]>(memberIds.map((id) => [id, []]))
+      for (const [topic, count] of partitionCounts) {
+        for (let partition = 0; partition < count; partition++) {
+          const owner = memberIds[owners.next().value as number]
+          if (owner !== undefined) owned.get(owner)?.push({ topic, partition })
+        }
+      }
+      const members = memberIds.map((id) => member(id, owned.get(id)))
+      const assignment = assign(members, partitionCounts)
+      const given = [...assignment.values()].flatMap(({ partitions }) => partitions.map(name))
+      const all = [...partitionCounts].flatMap(([topic, count]) =>
+        Array.from({ length: count }, (_, partition) => name({ topic, partition })),
+      )
+      expect(given.toSorted()).toEqual(all.toSorted())
+      const loads = [...assignment.values()].map(
+        ({ partitions }) => partitions.filter(({ topic }) => topic !== 'right').length,
+      )
+      expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1)
+      expect(assign(members.toReversed(), partitionCounts)).toEqual(assignment)
+    }),
+    { seed: 1 },
+  )
+})
+
+test('a member keeps what it owns when another joins or leaves', () => {
+  const counts = new Map([
+    ['left', 0],
+    ['right', 0],
+    ['alone', 6],
+  ])
+  const owned = (from: number, to: number): TopicPartition[] =>
+    Array.from({ length: to - from }, (_, at) => ({ topic: 'alone', partition: from + at }))
+  const joined = assign([member('a', owned(0, 6)), member('b')], counts)
+  expect(joined.get('a')?.partitions).toEqual(owned(0, 3))
+  const left = assign([member('a', owned(0, 3))], counts)
+  expect(left.get('a')?.partitions).toEqual(owned(0, 6))
+})
