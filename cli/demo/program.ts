@@ -50,9 +50,9 @@ export async function startProgram(
     stdio: ['ignore', 'pipe', onStderr === undefined ? 'inherit' : 'pipe'],
   })
   child.stderr?.setEncoding('utf8').on('data', (text: string) => onStderr?.(text))
-  // A demo that is interrupted or fails leaves no process behind.
+  // A demo that is interrupted or fails leaves no process behind, and its directory goes only after it.
   const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
+  process.prependOnceListener('exit', kill)
   const ended = once(child, 'exit').then(() => child.exitCode)
   try {
     const url = await announcedUrl(child.stdout)
