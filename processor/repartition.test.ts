@@ -27,7 +27,7 @@ function wordCount(partitions?: number): Topology {
     }),
   })
   const asked = partitions === undefined ? {} : { partitions }
-  const from = builder.repartition({ name: 'words', from: word, key: utf8, value: utf8, ...asked })
+  const from = builder.repartition({ name: 'words', from: split.word, key: utf8, value: utf8, ...asked })
   const counts = keyValueStore({ name: 'counts', key: utf8, value: utf8 })
   const counted = builder.processor({
     name: 'count',
