@@ -17,7 +17,7 @@ import type { Settings } from '../settings.ts'
 import { createMetrics, metricsText } from './metrics.ts'
 import type { MetricsSnapshot } from './metrics.ts'
 import { startFailed } from './start-failed.ts'
-import { startThread } from './thread.ts'
+import { startThread, threadEnded } from './thread.ts'
 import type { Thread } from './thread.ts'
 import { topicNames } from './topics.ts'
 
@@ -83,6 +83,8 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   })
   threads.push(engine)
 
+  const ready = Promise.withResolvers<void>()
+  const failed = Promise.withResolvers<never>()
   const stopping = new AbortController()
   let log: Log | undefined
   const follow = async (): Promise<void> => {
@@ -94,6 +96,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     decides = true
     while (!stopping.signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
     if (stopping.signal.aborted) return
+    ready.resolve()
     const sink = startThread({
       name: 'sink',
       script: new URL('./sink-thread.ts', import.meta.url),
@@ -104,14 +107,12 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     })
     threads.push(sink)
     sink.failure.catch((error: unknown) => failed.reject(error))
-    void sink.control.start().catch((error: unknown) => failed.reject(error))
+    await sink.control.start()
   }
 
-  const failed = Promise.withResolvers<never>()
-  const ready = Promise.withResolvers<void>()
   engine.failure.catch((error: unknown) => failed.reject(error))
-  const begun = begin().then(ready.resolve, (error: unknown) => {
-    if (!stopping.signal.aborted) failed.reject(startFailed(error, settings))
+  const begun = begin().catch((error: unknown) => {
+    if (!stopping.signal.aborted && !threadEnded(error)) failed.reject(startFailed(error, settings))
   })
 
   let stopped: Promise<void> | undefined

@@ -1,7 +1,7 @@
 /** A worker thread of the program, seen from the main thread. */
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
-import { MillraceError, connect, messageOf } from '#core'
+import { MillraceError, connect, isMillraceError, messageOf } from '#core'
 import type { Clock, Remote } from '#core'
 import type { ThreadControl, ThreadData } from './thread-control.ts'
 
@@ -45,7 +45,7 @@ export function startThread({ name, script, data, ports, stopGrace }: ThreadOpti
       if (stopping === undefined) reject(threadFailed(name, `it ended with code ${code}`))
     })
     control.failure().catch((error: unknown) => {
-      if (stopping === undefined) reject(error)
+      if (stopping === undefined && !threadEnded(error)) reject(error)
     })
   })
   // Who waits for it may come later, or never when the start fails first.
@@ -65,6 +65,11 @@ export function startThread({ name, script, data, ports, stopGrace }: ThreadOpti
     await late
   }
   return { name, control, failure, stop: () => (stopping ??= stop()) }
+}
+
+/** What a call says whose thread is gone; why it is gone, `failure` knows. */
+export function threadEnded(error: unknown): boolean {
+  return isMillraceError(error, 'RPC_CLOSED') || isMillraceError(error, 'LOG_CLOSED')
 }
 
 function threadFailed(name: string, why: string, cause?: unknown): MillraceError {
