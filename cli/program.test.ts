@@ -63,4 +63,11 @@ describe('the command line', () => {
     const { out } = await type('topology describe', { TOPIC_PREFIX: 'shop.' })
     expect(out).toContain('(topics: [shop.coupon-issue])')
   })
+
+  it('draws the topology for Mermaid', async () => {
+    const { code, out } = await type('topology describe --format mermaid', {})
+    expect(code).toBe(0)
+    expect(out).toMatch(/^flowchart TD\n/)
+    expect(out).toContain('(["coupon-issue"])')
+  })
 })

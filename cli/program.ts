@@ -1,6 +1,7 @@
 /** The command line: what there is, how it is called, what it answers. Each command loads only what it needs. */
 import { Command, CommanderError, Option } from 'commander'
 import { isMillraceError } from '#core'
+import type { TopologyFormat } from './commands/topology-describe.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { processTerminal } from './terminal.ts'
@@ -54,8 +55,10 @@ export async function run(args: readonly string[], terminal: Terminal = processT
     .command('describe')
     .description('print the topology: sources, processors with their stores, sinks')
     .addOption(new Option('--app <name>', 'which application').choices(['coupon']).default('coupon'))
-    .addOption(new Option('--format <format>', 'the layout').choices(['text', 'json']).default('text'))
-    .action(async (options: { format: 'text' | 'json' }) => {
+    .addOption(
+      new Option('--format <format>', 'the layout').choices(['text', 'json', 'mermaid']).default('text'),
+    )
+    .action(async (options: { format: TopologyFormat }) => {
       const { describeTopology } = await import('./commands/topology-describe.ts')
       exitCode = describeTopology(terminal, options)
     })

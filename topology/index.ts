@@ -1,6 +1,7 @@
 export * from './builder.ts'
 export { describe } from './describe.ts'
 export * from './describe-json.ts'
+export { describeMermaid } from './describe-mermaid.ts'
 export { typedStore, writeErased } from './erasure.ts'
 export type { OutputStreams } from './erasure.ts'
 export * from './graph.ts'
