@@ -5,6 +5,9 @@ import { exitCodes } from '../cli/exit-codes.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { drain } from './cases/drain.ts'
 import { gateway } from './cases/gateway.ts'
+import { restore } from './cases/restore.ts'
+import { sink } from './cases/sink.ts'
+import { start } from './cases/start.ts'
 import { readArguments } from './runner/arguments.ts'
 import type { Arguments } from './runner/arguments.ts'
 import type { Bench } from './runner/bench.ts'
@@ -18,7 +21,7 @@ import type { Selected } from './runner/select.ts'
 import { Servers } from './runner/servers.ts'
 import { sizesOf } from './runner/sizes.ts'
 
-const benches: readonly Bench[] = [drain, gateway]
+const benches: readonly Bench[] = [drain, gateway, sink, restore, start]
 const interruptedCode = 130
 
 const servers = new Servers()

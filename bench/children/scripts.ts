@@ -31,3 +31,32 @@ export const drainScript: MeasuredScript<DataDirectory, DrainOutput> = {
 export const closedLoopScript: MeasuredScript<ClosedLoop, LoadResult> = {
   url: new URL('./closed-loop.ts', import.meta.url),
 }
+
+export interface SinkInput {
+  /** Its log holds the results. */
+  readonly directory: string
+  readonly databaseUrl: string
+  /** Then Redis is timed, and the tables are filled before. */
+  readonly redisUrl?: string
+  /** What the stores must hold afterwards. */
+  readonly issued: number
+}
+
+export interface TimedOutput {
+  readonly seconds: number
+}
+
+/** Loads a log's results into a store. */
+export const sinkScript: MeasuredScript<SinkInput, TimedOutput> = {
+  url: new URL('./sink.ts', import.meta.url),
+}
+
+export interface RestoreInput extends DataDirectory {
+  /** Empty. */
+  readonly stateDirectory: string
+}
+
+/** Restores a processed workload's state. */
+export const restoreScript: MeasuredScript<RestoreInput, TimedOutput> = {
+  url: new URL('./restore.ts', import.meta.url),
+}

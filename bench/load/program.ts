@@ -28,9 +28,9 @@ export class MeasuredProgram {
     { scope, profileDirectory }: Context,
     environment: ProgramEnvironment = {},
   ): Promise<MeasuredProgram> {
+    const flags = profileDirectory === undefined ? [] : profileFlags(profileDirectory)
     const program = await startProgram(directory, systemClock, {
-      ...(profileDirectory === undefined ? {} : { NODE_OPTIONS: profileFlags(profileDirectory).join(' ') }),
-      ...environment,
+      environment: { NODE_OPTIONS: flags.join(' '), ...environment },
     })
     scope.defer(() => program.kill())
     return new MeasuredProgram(program)
