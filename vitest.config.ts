@@ -13,6 +13,8 @@ const project = (name: string, include: string[], timeoutMs: number, globalSetup
 
 /** Starts PostgreSQL and Redis, or uses those that test/run.ts started. */
 const servers = ['test/servers/global-setup.ts']
+/** Starts Apache Kafka, or uses the one that KAFKA_BROKERS names. */
+const kafka = ['test/servers/kafka/global-setup.ts']
 
 export default defineConfig({
   test: {
@@ -24,6 +26,7 @@ export default defineConfig({
       ),
       project('integration', ['test/integration/**/*.test.ts'], 120_000, servers),
       project('fault', ['test/fault/**/*.test.ts'], 600_000, servers),
+      project('kafka', ['test/kafka/**/*.test.ts'], 300_000, [...servers, ...kafka]),
     ],
   },
 })

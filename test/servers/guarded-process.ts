@@ -7,18 +7,26 @@ export interface GuardedProcess {
   output(): string
   /** True once it has ended. */
   ended(): boolean
+  /** Resolves once it has ended, for whatever reason. */
+  readonly end: Promise<void>
+  /** Sends it a signal, without SIG: KILL, STOP, CONT. */
+  signal(name: string): void
   /** Ends it and waits for that. */
   stop(): Promise<void>
 }
 
 /**
  * A shell between us and the command holds the read end of a pipe: when this process is gone, killed even, the pipe
- * closes and the shell ends the command and runs `cleanup`.
+ * closes and the shell ends the command and runs `cleanup`. Until then a line in the pipe is a signal for the command.
+ * A stopped process hears nothing but KILL: it is continued so that it can end.
  */
 const guard = `
   "$@" </dev/null &
   child=$!
-  ( while read -r _; do :; done; kill -"$STOP_SIGNAL" "$child" 2>/dev/null ) <&3 &
+  (
+    while read -r signal; do kill -"$signal" "$child" 2>/dev/null; done
+    kill -"$STOP_SIGNAL" "$child" 2>/dev/null && kill -CONT "$child" 2>/dev/null
+  ) <&3 &
   wait "$child"
   wait "$child" 2>/dev/null
   eval "$CLEANUP"`
@@ -69,6 +77,7 @@ export function startGuarded({ command, stopSignal, cleanup = ':', user }: Guard
   // A server must not keep the test run alive.
   child.unref()
   const pipe = child.stdio[3] as unknown as {
+    write(line: string): void
     end(): void
     unref?(): void
     on(event: 'error', heard: () => void): void
@@ -77,6 +86,10 @@ export function startGuarded({ command, stopSignal, cleanup = ':', user }: Guard
   return {
     output: () => output,
     ended: () => ended,
+    end,
+    signal(name) {
+      if (!ended) pipe.write(`${name}\n`)
+    },
     async stop() {
       pipe.end()
       child.ref()

@@ -1,0 +1,45 @@
+/** One broker in a container. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startGuarded } from '../guarded-process.ts'
+import { brokersAlive } from './alive.ts'
+import { lastingPort } from './ports.ts'
+import type { SharedKafka } from './start.ts'
+
+const image = 'apache/kafka:4.3.1'
+/** The image is fetched in this time, too. */
+const startMs = 300_000
+
+export async function startDockerKafka(): Promise<SharedKafka & { stop(): Promise<void> }> {
+  const port = await lastingPort()
+  // The image forgets its own defaults once any of these is set.
+  const settings = {
+    KAFKA_NODE_ID: 1,
+    KAFKA_PROCESS_ROLES: 'broker,controller',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
+    KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
+    KAFKA_LISTENERS: `PLAINTEXT://:${port},CONTROLLER://:9093`,
+    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://127.0.0.1:${port}`,
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    KAFKA_AUTO_CREATE_TOPICS_ENABLE: false,
+    KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 1,
+    KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: 1,
+    KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: 1,
+    KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR: 1,
+    KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR: 1,
+    KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: 0,
+  }
+  const environment = Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`])
+  const server = startGuarded({
+    command: ['docker', 'run', '--rm', '--publish', `127.0.0.1:${port}:${port}`, ...environment, image],
+    stopSignal: 'TERM',
+  })
+  const until = Date.now() + startMs
+  while ((await brokersAlive(port)) === 0) {
+    if (server.ended() || Date.now() > until) {
+      await server.stop()
+      throw new Error(`Kafka did not start in a container:\n${server.output()}`)
+    }
+    await sleep(200)
+  }
+  return { brokers: `127.0.0.1:${port}`, proxied: [], stop: () => server.stop() }
+}

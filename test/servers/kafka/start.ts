@@ -1,0 +1,22 @@
+/** The Kafka of a test run: the one KAFKA_BROKERS names, else a container, else Java and Apache Kafka's jars. */
+import { dockerAnswers } from '../find-binary.ts'
+import { startKafka } from './cluster.ts'
+import type { ProxiedListener } from './cluster.ts'
+import { startDockerKafka } from './docker.ts'
+
+export interface SharedKafka {
+  /** `host:port,…`. */
+  readonly brokers: string
+  /** Where proxies can listen; none unless the broker was started here. */
+  readonly proxied: readonly (readonly ProxiedListener[])[]
+}
+
+/** Tests run a file a process, so several may want a proxy at once. */
+const proxies = 4
+
+export async function startSharedKafka(): Promise<SharedKafka & { stop(): Promise<void> }> {
+  const { KAFKA_BROKERS: brokers } = process.env
+  if (brokers !== undefined && brokers !== '') return { brokers, proxied: [], stop: () => Promise.resolve() }
+  const container = dockerAnswers() ? await startDockerKafka().catch(() => undefined) : undefined
+  return container ?? startKafka({ proxies })
+}
