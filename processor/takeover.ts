@@ -39,7 +39,7 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
   const restored = await restoreStores({ ...options, state: task.state, changelogs })
   if (restored > 0) options.logger.info({ task: task.taskId, records: restored }, 'task restored')
   const edges = await log.admin.offsets(inputs)
-  task.startFrom(startPosition(options, committed, edges, changelogs))
+  task.startFrom(startPosition(options, committed, edges))
 }
 
 /** Opens the task's state, and wipes it first when it cannot be continued from. */
