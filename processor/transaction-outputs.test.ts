@@ -1,55 +1,46 @@
 import { expect, test } from 'vitest'
-import { RecordCursor } from '#log'
 import { BuilderPool, TransactionOutputs } from './transaction-outputs.ts'
 
-const outputs = (maxBatchBytes: number): TransactionOutputs =>
-  new TransactionOutputs(new BuilderPool(), () => maxBatchBytes)
-
-function write(to: TransactionOutputs, topic: string, value: string): void {
-  const target = to.target(topic, 0)
-  const builder = target.open()
-  builder.append(null, value, 0)
-  target.check(builder)
+/** Writes values of these lengths to a topic that takes 1,000 bytes a batch; answers the sizes of its batches. */
+function write(lengths: readonly number[]): number[] {
+  const outputs = new TransactionOutputs(new BuilderPool(), () => 1000)
+  for (const length of lengths) {
+    const target = outputs.target('out', 0)
+    const builder = target.open()
+    builder.append('k', 'x'.repeat(length), 5)
+    target.check(builder)
+    outputs.release()
+  }
+  return outputs.appends().map(({ records }) => records.count)
 }
 
-function written(from: TransactionOutputs): string[] {
-  return from.appends().flatMap(({ topic, records }) => {
-    const values: string[] = []
-    for (const cursor = new RecordCursor([records.finish()]); cursor.next();)
-      values.push(`${topic}:${cursor.value()?.toString()}`)
-    return values
-  })
-}
-
-test('rollback takes one record out of every batch it touched', () => {
-  const transaction = outputs(1 << 20)
-  write(transaction, 'one', 'a')
-  transaction.release()
-  write(transaction, 'one', 'b')
-  write(transaction, 'two', 'c')
-  transaction.rollback()
-  write(transaction, 'one', 'd')
-  transaction.release()
-  expect(written(transaction)).toEqual(['one:a', 'one:d'])
+test('a record that fits alone is taken, whatever was written before it', () => {
+  expect(write([800])).toEqual([1])
+  expect(write([100, 100, 800])).toEqual([2, 1])
+  expect(write([100, 900, 900, 100])).toEqual([1, 1, 1, 1])
 })
 
-test('rollback also undoes the batches that the record began', () => {
-  const transaction = outputs(400)
-  write(transaction, 'one', 'x'.repeat(150))
-  transaction.release()
-  write(transaction, 'one', 'y'.repeat(100))
-  write(transaction, 'one', 'z'.repeat(100))
-  expect(transaction.appends()).toHaveLength(2)
-  transaction.rollback()
-  expect(written(transaction)).toEqual([`one:${'x'.repeat(150)}`])
+test('a record that does not fit alone is refused, whatever was written before it', () => {
+  for (const before of [[], [100], [100, 100]]) {
+    expect(() => write([...before, 990])).toThrow(
+      expect.objectContaining({ code: 'PROCESSOR_OUTPUT_TOO_LARGE' }),
+    )
+  }
 })
 
-test('no batch is larger than its topic takes, and a record that alone is larger is refused', () => {
-  const transaction = outputs(1000)
-  for (let count = 0; count < 50; count++) write(transaction, 'one', 'x'.repeat(300))
-  for (const { records } of transaction.appends()) expect(records.byteLength).toBeLessThanOrEqual(1000)
-  expect(written(transaction)).toHaveLength(50)
-  expect(() => write(transaction, 'one', 'x'.repeat(1000))).toThrow(
-    expect.objectContaining({ code: 'PROCESSOR_OUTPUT_TOO_LARGE' }),
-  )
+test('a record that was moved to a batch of its own is taken back whole', () => {
+  const outputs = new TransactionOutputs(new BuilderPool(), () => 1000)
+  const append = (length: number): void => {
+    const target = outputs.target('out', 0)
+    const builder = target.open()
+    builder.append('k', 'x'.repeat(length), 5)
+    target.check(builder)
+  }
+  append(100)
+  outputs.release()
+  append(900)
+  outputs.rollback()
+  expect(outputs.appends().map(({ records }) => [records.count, records.byteLength < 300])).toEqual([
+    [1, true],
+  ])
 })

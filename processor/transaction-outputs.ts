@@ -4,7 +4,7 @@
  * A record is a savepoint: `release` keeps what it wrote, `rollback` takes it out of every batch it touched. A batch
  * is closed at half of what its topic takes, so a record of up to half that size always fits into an open one.
  */
-import { RecordBatchBuilder } from '#log'
+import { RecordBatchBuilder, RecordCursor, batchOverheadBytes } from '#log'
 import type { BatchMark, TransactionAppend } from '#log'
 import { processorError } from './errors.ts'
 
@@ -58,15 +58,37 @@ export class OutputTarget {
     return builder
   }
 
-  /** To be called after each record. Errors: PROCESSOR_OUTPUT_TOO_LARGE. */
+  /**
+   * To be called after each record. One that does not fit behind the others gets a batch of its own: whether it is too
+   * large must not depend on what the transaction wrote before it. Errors: PROCESSOR_OUTPUT_TOO_LARGE.
+   */
   check(builder: RecordBatchBuilder): void {
     if (builder.byteLength <= this.#maxBatchBytes) return
+    const alone = builder.count === 1 ? builder : this.#moveLast(builder)
+    if (alone.byteLength <= this.#maxBatchBytes) return
     throw processorError(
       'PROCESSOR_OUTPUT_TOO_LARGE',
       `A record for ${this.topic} takes more than the topic's max.message.bytes (${this.#maxBatchBytes}). ` +
         'Make it smaller, or raise the limit of the topic.',
       { context: { topic: this.topic, partition: this.partition, maxBytes: this.#maxBatchBytes } },
     )
+  }
+
+  #moveLast(builder: RecordBatchBuilder): RecordBatchBuilder {
+    const cursor = new RecordCursor([Buffer.from(builder.finish())])
+    const count = builder.count - 1
+    let length: number = batchOverheadBytes
+    let maxTimestamp = 0
+    for (let index = 0; index < count && cursor.next(); index++) {
+      length = cursor.recordEnd
+      maxTimestamp = Math.max(maxTimestamp, cursor.timestamp)
+    }
+    cursor.next()
+    const moved = this.#pool.take()
+    moved.append(cursor.key(), cursor.value(), cursor.timestamp, cursor.headers())
+    builder.rollback({ length, count, maxTimestamp })
+    this.builders.push(moved)
+    return moved
   }
 
   /** Notes the state before the record in process; true the first time since `release` or `rollback`. */
