@@ -71,7 +71,12 @@ function sealTask(task: Task, options: SealOptions): SealedTask {
     return { store, builders: target.builders, identity }
   })
   state.seal((store) => outputs.target(options.changelog(store).topic, task.partition).open(), now)
-  return { task, position, changelogs }
+  // What was written may have been taken back: a store without records keeps the checkpoint that it has.
+  return {
+    task,
+    position,
+    changelogs: changelogs.filter(({ builders }) => builders.some(({ count }) => count > 0)),
+  }
 }
 
 /** For each changelog the checkpoint that its committed end offset makes. */
@@ -85,7 +90,7 @@ export function checkpointsOf(
   return ({ builders, identity }) => ({
     clusterId: identity.clusterId,
     topicId: identity.topicId,
-    offset: ends.get(builders.at(-1) as RecordBatchBuilder) ?? 0,
+    offset: Math.max(...builders.map((builder) => ends.get(builder) ?? 0)),
     writtenAt: sealed.now,
   })
 }
