@@ -24,6 +24,7 @@ export default defineConfig({
         ['{core,topology,state,log,processor,domain,gateway,sink,cli}/**/*.test.ts', 'test/*.test.ts'],
         10_000,
       ),
+      project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000, servers),
       project('fault', ['test/fault/**/*.test.ts'], 600_000, servers),
       project('kafka', ['test/kafka/**/*.test.ts'], 300_000, [...servers, ...kafka]),

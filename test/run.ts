@@ -1,5 +1,5 @@
 /**
- * `npm test [-- PART…]`: the parts unit, integration and fault in this order, on servers that live as long as the run.
+ * `npm test [-- PART…]`: the parts unit, simulation, integration and fault in this order, on servers that live as long as the run.
  * The last line is always `N passed, N failed`, summed over the parts.
  */
 import { spawn } from 'node:child_process'
@@ -19,6 +19,7 @@ interface Part {
 
 const parts: readonly Part[] = [
   { name: 'unit', needsServers: false },
+  { name: 'simulation', needsServers: false },
   { name: 'integration', files: 'test/integration/**/*.test.ts', needsServers: true },
   { name: 'fault', files: 'test/fault/**/*.test.ts', needsServers: true },
 ]

@@ -18,7 +18,7 @@ export type Loss = 'request' | 'response' | 'late'
 export interface Weather {
   /** Milliseconds of one way. */
   delayMs(call: Call): number
-  loss(call: Call): Loss | undefined
+  loss(call: Call, actor: Actor): Loss | undefined
   /** Milliseconds from a write to the fsync that covers it. */
   fsyncMs(): number
 }
@@ -52,7 +52,7 @@ export class Network {
    */
   call<T>(actor: Actor, call: Call, handle: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const loss = this.weather.loss(call)
+      const loss = this.weather.loss(call, actor)
       const giveUp = (): void => {
         this.scheduler.schedule(requestTimeoutMs, actor, `${call.name}: no answer`, () =>
           reject(noAnswer(call)),

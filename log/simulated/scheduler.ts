@@ -37,8 +37,8 @@ export class Scheduler {
   #now: number
   #order = 0
   #executed = 0
-  /** Looks at every event before it runs; answering false keeps it from running. */
-  intercept: ((event: SimulatedEvent) => boolean) | undefined
+  /** Looks at every event before it runs: it may keep it from running, or have it come again (its actor was paused). */
+  intercept: ((event: SimulatedEvent) => 'run' | 'drop' | 'again') | undefined
   /** Milliseconds added to each sleep and yield: what makes timers of different actors meet in another order. */
   jitter: () => number = () => 0
 
@@ -80,6 +80,11 @@ export class Scheduler {
     }
   }
 
+  /** Lets time pass in one leap; what was due meanwhile comes late. */
+  advance(ms: number): void {
+    this.#now += ms
+  }
+
   /** Runs the next event; false when there is none. */
   step(): boolean {
     for (;;) {
@@ -94,7 +99,9 @@ export class Scheduler {
         this.#push(event)
         continue
       }
-      if (this.intercept?.(event) === false) continue
+      const fate = this.intercept?.(event) ?? 'run'
+      if (fate === 'again') this.#push(event)
+      if (fate !== 'run') continue
       this.#executed++
       event.run()
       return true

@@ -36,6 +36,8 @@ export class Transactions {
   /** Decisions under way, by transaction. */
   readonly #finishing = new Map<string, Promise<void>>()
   #producerIds = 0
+  /** Transactions that were open for too long. */
+  timedOut = 0
 
   constructor(network: Network, durability: Durability, offsets: GroupOffsets) {
     this.#network = network
@@ -129,8 +131,9 @@ export class Transactions {
   /** After a power loss: goes on with what was decided. */
   recover(): void {
     this.#finishing.clear()
-    for (const [id, { status }] of this.#states) {
-      if (status === 'commit' || status === 'abort') this.#finish(id).catch(ignoreBrokerDown)
+    for (const [id, state] of this.#states) {
+      if (state.status === 'ongoing') this.#timeOutLater(id, state)
+      else this.#finish(id).catch(ignoreBrokerDown)
     }
   }
 
@@ -148,13 +151,18 @@ export class Transactions {
     const transaction = `${state.producerId}:${state.epoch}`
     const opened: TransactionState = { ...state, status: 'ongoing', transaction, partitions: [] }
     this.#set(id, opened)
-    this.#network.scheduler.schedule(state.timeoutMs, undefined, 'transaction timed out', () => {
+    this.#timeOutLater(id, opened)
+    return opened
+  }
+
+  #timeOutLater(id: string, { transaction, timeoutMs }: TransactionState): void {
+    this.#network.scheduler.schedule(timeoutMs, undefined, 'transaction time-out', () => {
       const now = this.#states.get(id)
       if (now?.status !== 'ongoing' || now.transaction !== transaction) return
+      this.timedOut++
       this.#end(id, now, { commit: false, timedOut: true, fence: true })
       this.#finish(id).catch(ignoreBrokerDown)
     })
-    return opened
   }
 
   /** Writes the decision down. The epoch moves on with it. */

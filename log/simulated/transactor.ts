@@ -71,21 +71,30 @@ export class SimulatedTransactor implements Transactor {
   /** Partitions at once, each in order: they answer in any order. */
   async #produce({ appends }: TransactionRequest): Promise<number[]> {
     const { broker } = this.#log
-    const ends = Array.from({ length: appends.length }, () => 0)
-    const lanes = new Map<string, Promise<void>>()
-    for (const [index, { topic, partition, records }] of appends.entries()) {
+    const encoded: {
+      readonly topic: string
+      readonly partition: number
+      readonly batches: readonly Buffer[]
+    }[] = []
+    for (const { topic, partition, records } of appends) {
       const { settings } = await this.#log.describe(topic)
-      // Encoded at once: an answer may come when the builder is used again.
+      // Copied: an answer may come when the builder is used again.
       const batches = fittingBatches(records, settings.maxMessageBytes, topic).map((batch) =>
         Buffer.from(batch),
       )
+      encoded.push({ topic, partition, batches })
+    }
+    const ends = encoded.map(() => 0)
+    const lanes = new Map<string, Promise<void>>()
+    for (const [index, { topic, partition, batches }] of encoded.entries()) {
       const request = this.#log.nextRequest()
       const { transactionalId: id } = this
+      const producer = this.#producer
       const send = async (): Promise<void> => {
         ends[index] = await this.#log.retrying({ name: 'produce', topic, partition }, () =>
           broker.transactions.append(
             id,
-            this.#producer,
+            producer,
             broker.topics.partition({ topic, partition }),
             batches,
             request,
@@ -102,17 +111,20 @@ export class SimulatedTransactor implements Transactor {
 
   #addOffsets({ group, offsets }: TransactionRequest): Promise<void> {
     const { broker } = this.#log
+    const producer = this.#producer
     return this.#log.retrying({ name: 'add offsets', topic: 'offsets' }, async () => {
       for (const place of offsets) broker.topics.partition(place)
       broker.groups.check(group)
-      await broker.transactions.addOffsets(this.transactionalId, this.#producer, group.group, offsets)
+      await broker.transactions.addOffsets(this.transactionalId, producer, group.group, offsets)
     })
   }
 
   async #end(commit: boolean): Promise<void> {
     const name = commit ? 'commit' : 'abort'
+    // As of now: a request that arrives late speaks for the epoch it was sent in.
+    const producer = this.#producer
     const deciding = this.#log.retrying({ name }, () =>
-      this.#log.broker.transactions.end(this.transactionalId, this.#producer, commit),
+      this.#log.broker.transactions.end(this.transactionalId, producer, commit),
     )
     this.#deciding = deciding.catch(() => undefined)
     this.#producer = await deciding

@@ -34,10 +34,13 @@ const changelog = [
 const state = (entries: Readonly<Record<string, string>>): [Buffer, Buffer][] =>
   Object.entries(entries).map(([key, value]) => [Buffer.from(key), Buffer.from(value)])
 
-describe('state is the fold of the changelog', () => {
-  const check = (entries: Readonly<Record<string, string>>, end?: number): string[] =>
-    checkStateIsFold('stock', foldChangelog(changelog, end), state(entries)).map(({ message }) => message)
+function check(entries: Readonly<Record<string, string>>, end?: number): string[] {
+  return checkStateIsFold('stock', foldChangelog(changelog, end), state(entries)).map(
+    ({ message }) => message,
+  )
+}
 
+describe('state is the fold of the changelog', () => {
   it('holds for the whole changelog, and for a prefix', () => {
     expect(check({ a: '2' })).toEqual([])
     expect(check({ a: '1', b: '1' }, 3)).toEqual([])
@@ -55,9 +58,10 @@ describe('state is the fold of the changelog', () => {
   })
 })
 
-describe('nothing goes back', () => {
-  const commit = (offset: number, partition = 0) => ({ topic: 'in', partition, offset })
+const commit = (offset: number, partition = 0) => ({ topic: 'in', partition, offset })
+const written = (offset: number, life = 'd/1') => ({ life, store: 'stock', offset })
 
+describe('nothing goes back', () => {
   it('takes each partition on its own', () => {
     expect(checkOffsetsGrow([commit(5), commit(3, 1), commit(5), commit(6)])).toEqual([])
   })
@@ -67,36 +71,39 @@ describe('nothing goes back', () => {
   })
 
   it('sees a checkpoint that went back, but not in another life', () => {
-    const written = (offset: number, life = 'd/1') => ({ life, store: 'stock', offset })
     expect(checkCheckpointsGrow([written(5), written(2, 'd/2'), written(6)])).toEqual([])
     expect(checkCheckpointsGrow([written(5), written(4)])).toMatchObject([{ check: 'checkpoints-grow' }])
   })
 })
 
-describe('outputs are written once', () => {
-  const records = (...values: (string | null)[]) =>
-    values.map((value) => ({ key: Buffer.from('k'), value: value === null ? null : Buffer.from(value) }))
-  const check = (written: (string | null)[]): string[] =>
-    checkOutputsOnce('out-0', records('a', 'b', null), records(...written)).map(({ message }) => message)
+const records = (values: readonly (string | null)[]) =>
+  values.map((value) => ({ key: Buffer.from('k'), value: value === null ? null : Buffer.from(value) }))
 
-  it('holds for the same records in the same order', () => expect(check(['a', 'b', null])).toEqual([]))
+function checkOutputs(outputs: readonly (string | null)[]): string[] {
+  const violations = checkOutputsOnce('out-0', records(['a', 'b', null]), records(outputs))
+  return violations.map(({ message }) => message)
+}
+
+describe('outputs are written once', () => {
+  it('holds for the same records in the same order', () => expect(checkOutputs(['a', 'b', null])).toEqual([]))
 
   it('sees a repeated, a lost and a changed one', () => {
-    expect(check(['a', 'a', 'b', null])).toEqual([
+    expect(checkOutputs(['a', 'a', 'b', null])).toEqual([
       'out-0 holds 4 records, its input gives 3',
       'record 1 of out-0 is k = a, its input gives k = b',
     ])
-    expect(check(['a', 'b'])).toEqual(['out-0 holds 2 records, its input gives 3'])
-    expect(check(['a', 'c', null])).toEqual(['record 1 of out-0 is k = c, its input gives k = b'])
-    expect(check(['a', 'b', ''])).toEqual(['record 2 of out-0 is k = , its input gives k = null'])
+    expect(checkOutputs(['a', 'b'])).toEqual(['out-0 holds 2 records, its input gives 3'])
+    expect(checkOutputs(['a', 'c', null])).toEqual(['record 1 of out-0 is k = c, its input gives k = b'])
+    expect(checkOutputs(['a', 'b', ''])).toEqual(['record 2 of out-0 is k = , its input gives k = null'])
   })
 })
+
+const committed = (offset: number | undefined) => [{ topic: 'in', partition: 0, offset, metadata: '' }]
 
 describe('the position is the committed offset', () => {
   const out = new ByteWriter()
   writePosition({ inputs: [{ topic: 'in', partition: 0, offset: 7 }], streamTime: 1 }, out)
   const folded = new Map([[String.fromCodePoint(changelogKind.position), out.toBuffer()]])
-  const committed = (offset: number | undefined) => [{ topic: 'in', partition: 0, offset, metadata: '' }]
 
   it('holds when both are the same, or neither is there', () => {
     expect(checkPositionIsOffset('0_0', folded, committed(7))).toEqual([])
