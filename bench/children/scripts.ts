@@ -1,5 +1,7 @@
 /** Which measured processes there are, what each is given and what it answers. */
+import type { ClaimTarget } from '../load/claim-request.ts'
 import type { ClosedLoop, LoadResult } from '../load/closed-loop.ts'
+import type { Schedule } from '../load/open-loop.ts'
 import type { WorkloadSpec } from '../engine/workload.ts'
 import type { MeasuredScript } from '../runner/measured.ts'
 
@@ -59,4 +61,39 @@ export interface RestoreInput extends DataDirectory {
 /** Restores a processed workload's state. */
 export const restoreScript: MeasuredScript<RestoreInput, TimedOutput> = {
   url: new URL('./restore.ts', import.meta.url),
+}
+
+export interface ClaimLatencyInput {
+  readonly target: ClaimTarget
+  readonly schedule: Schedule
+  /** Also watch the rows appear: in this PostgreSQL, or, without a URL, by way of the program. */
+  readonly rows?: { readonly databaseUrl?: string }
+}
+
+export interface ClaimLatencyOutput {
+  /** From when each claim was due until its answer, milliseconds. */
+  readonly answerMs: readonly number[]
+  /** From when each claim was due until its row was seen. */
+  readonly rowMs?: readonly number[]
+}
+
+/** Claims at a fixed rate over HTTP. */
+export const claimLatencyScript: MeasuredScript<ClaimLatencyInput, ClaimLatencyOutput> = {
+  url: new URL('./claim-latency.ts', import.meta.url),
+}
+
+export interface LogLatencyInput {
+  /** Empty. */
+  readonly directory: string
+  readonly schedule: Schedule
+}
+
+export interface LogLatencyOutput {
+  /** From when each append was due until a reader saw its result, milliseconds. */
+  readonly decisionMs: readonly number[]
+}
+
+/** Claims at a fixed rate straight into the log. */
+export const logLatencyScript: MeasuredScript<LogLatencyInput, LogLatencyOutput> = {
+  url: new URL('./log-latency.ts', import.meta.url),
 }
