@@ -2,16 +2,19 @@
 import { randomBytes } from 'node:crypto'
 import { inject } from 'vitest'
 
-export { startKafka } from './cluster.ts'
+import type { SharedKafka } from './start.ts'
 
-export interface TestKafka {
-  /** `host:port,…`: bootstrap servers, and what follows `kafka://` in a LOG_URL. */
-  readonly brokers: string
+export { startKafka } from './cluster.ts'
+export { startKafkaProxy } from './proxy.ts'
+export { apiKeys } from './proxy-rules.ts'
+
+/** `brokers` is also what follows `kafka://` in a LOG_URL. */
+export interface TestKafka extends SharedKafka {
   /** Begins the names of one test's topics, groups and transactional ids: `t-1a2b3c4d-`. */
   readonly prefix: string
 }
 
 /** The run's Kafka, and a prefix of one's own on it. Tests that stop brokers start their own by `startKafka`. */
 export function kafka(): TestKafka {
-  return { brokers: inject('kafka').brokers, prefix: `t-${randomBytes(4).toString('hex')}-` }
+  return { ...inject('kafka'), prefix: `t-${randomBytes(4).toString('hex')}-` }
 }
