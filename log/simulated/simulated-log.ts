@@ -9,7 +9,6 @@ import type {
   Reader,
   ReaderOptions,
   TopicDescription,
-  Transactor,
   TransactorOptions,
 } from '../index.ts'
 import { SimulatedAdmin } from './admin.ts'
@@ -52,7 +51,7 @@ export class SimulatedLog implements Log {
     return this.#keep(new SimulatedReader(this, options))
   }
 
-  async transactor(transactionalId: string, options: TransactorOptions = {}): Promise<Transactor> {
+  async transactor(transactionalId: string, options: TransactorOptions = {}): Promise<SimulatedTransactor> {
     this.assertOpen()
     const timeoutMs = options.transactionTimeoutMs ?? 10_000
     const producer = await this.retrying({ name: 'init producer' }, () =>

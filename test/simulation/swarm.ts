@@ -4,7 +4,7 @@
  */
 import { SeededRandom } from '#core'
 
-export const faultKinds = [
+const faultKinds = [
   'crash',
   'machine-power-loss',
   'log-power-loss',

@@ -7,7 +7,7 @@ import type { Logger } from '#core'
 import { couponTopics, couponTopology } from '#domain/coupon'
 import type { Log, Transactor } from '#log'
 import { Actor, Scheduler, SimulatedBroker } from '#log/simulated'
-import type { Call, Loss, SimulatedEvent, SimulatedLog } from '#log/simulated'
+import type { Call, Loss, SimulatedEvent, SimulatedLog, SimulatedTransactor } from '#log/simulated'
 import { startStreams } from '#processor'
 import type { Streams } from '#processor'
 import type { Topology } from '#topology'
@@ -45,8 +45,13 @@ export interface WorldOptions {
   readonly seed: number
   readonly trace?: (line: string) => void
   /** Plants a known bug: changes the log that a process gets. */
-  readonly plantLog?: (log: SimulatedLog) => Log
+  readonly plantLog?: (log: Log) => Log
   readonly plantBroker?: (broker: SimulatedBroker) => void
+}
+
+/** What a process gets: it also tells planted bugs where its prepared records lie. */
+export interface SimulationTransactor extends Transactor {
+  endOffsets(): readonly number[]
 }
 
 export interface Acknowledged {
@@ -298,7 +303,7 @@ export class World {
     const id = `${machine.name}-${this.#actors}`
     const starting = startStreams({
       topology: this.topology,
-      log: this.#withFaults(this.#options.plantLog?.(log) ?? log),
+      log: this.#options.plantLog?.(this.#withFaults(log)) ?? this.#withFaults(log),
       appId,
       stateDir: '/state',
       storage: machine.disk.storage(this.scheduler, actor, (directory) => processIdOf(directory, id)),
@@ -374,7 +379,7 @@ export class World {
     return logger
   }
 
-  #withFaults(log: Log): Log {
+  #withFaults(log: SimulatedLog): Log {
     return {
       clusterId: log.clusterId,
       admin: log.admin,
@@ -386,9 +391,10 @@ export class World {
     }
   }
 
-  #faultyTransactor(transactor: Transactor): Transactor {
+  #faultyTransactor(transactor: SimulatedTransactor): SimulationTransactor {
     const error = new Error('injected')
     return {
+      endOffsets: () => transactor.endOffsets,
       transactionalId: transactor.transactionalId,
       abort: () => transactor.abort(),
       close: () => transactor.close(),
