@@ -21,7 +21,7 @@ export default defineConfig({
     projects: [
       project(
         'unit',
-        ['{core,topology,state,log,processor,domain,gateway,sink,cli}/**/*.test.ts', 'test/*.test.ts'],
+        ['{core,topology,state,log,processor,domain,gateway,sink,cli,bench}/**/*.test.ts', 'test/*.test.ts'],
         10_000,
       ),
       project('simulation', ['test/simulation/**/*.test.ts'], 120_000),

@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path'
 import type { BareAnswer } from '../children/bare-hono.ts'
+import type { ProgramEnvironment } from '../../cli/demo/program.ts'
 import { startBareHono } from '../load/bare-hono.ts'
 import { claimsPath } from '../load/claim-request.ts'
 import { closedLoop, loadGenerator } from '../load/closed-loop.ts'
@@ -21,6 +22,7 @@ interface AnswerKind {
   readonly status: number
   /** Ratio to the peer, by connections. */
   readonly goals: Readonly<Record<number, string>>
+  readonly environment?: ProgramEnvironment
 }
 
 const plenty = 1e12
@@ -33,6 +35,15 @@ const kinds: readonly AnswerKind[] = [
     prefer: undefined,
     status: 202,
     goals: { 64: 'ratio ≥ 0.7', 256: 'ratio ≥ 0.9' },
+  },
+  {
+    name: 'durable-without-sink',
+    summary: 'the same while the SQL copy is held back, to tell what that costs on few cores',
+    stock: plenty,
+    prefer: undefined,
+    status: 202,
+    goals: {},
+    environment: { SINK_ROWS_PER_SECOND: '1' },
   },
   {
     name: 'wait',
@@ -67,10 +78,12 @@ function variant(kind: AnswerKind, connections: number): Variant {
 }
 
 const couponId = 'measured'
+/** As long as the users of the load, and none of them. */
+const sampleUser = 'x0-12345'
 
 async function measure(context: Context, kind: AnswerKind, connections: number): Promise<Measurement[]> {
   const { sizes, scope, progress } = context
-  const program = await MeasuredProgram.start(join(scope.directory, 'program'), context)
+  const program = await MeasuredProgram.start(join(scope.directory, 'program'), context, kind.environment)
   await program.openCoupon(couponId, kind.stock)
   const peer = await startBareHono(await sampleAnswer(program, kind), scope)
   const { prefer, status } = kind
@@ -109,7 +122,7 @@ async function sampleAnswer(program: MeasuredProgram, kind: AnswerKind): Promise
     await post(program, 'first', 'wait=10')
     await program.quiet()
   }
-  const response = await post(program, 's0-12345', kind.prefer)
+  const response = await post(program, sampleUser, kind.prefer)
   if (response.status !== kind.status) throw new Error(`the sample was answered ${response.status}`)
   const headers: Record<string, string> = {}
   // The server's own headers are the peer's too.
