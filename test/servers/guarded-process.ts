@@ -27,6 +27,8 @@ const guard = `
     while read -r signal; do kill -"$signal" "$child" 2>/dev/null; done
     kill -"$STOP_SIGNAL" "$child" 2>/dev/null && kill -CONT "$child" 2>/dev/null
   ) <&3 &
+  # Our pipes may be closed by now, and a shell that says "Killed" into one would end before its cleanup.
+  exec >/dev/null 2>&1
   wait "$child"
   wait "$child" 2>/dev/null
   eval "$CLEANUP"`

@@ -6,6 +6,7 @@ import type { SharedKafka } from './start.ts'
 
 export { startKafka } from './cluster.ts'
 export { startKafkaProxy } from './proxy.ts'
+export { kafkaTools } from './tools.ts'
 export { apiKeys } from './proxy-rules.ts'
 
 /** `brokers` is also what follows `kafka://` in a LOG_URL. */

@@ -33,13 +33,13 @@ export interface KafkaProxy {
   close(): Promise<void>
 }
 
-export interface CutAtRandomOptions {
+interface CutAtRandomOptions {
   readonly seed: number
   readonly fromMs: number
   readonly toMs: number
 }
 
-export interface RandomCuts {
+interface RandomCuts {
   readonly cuts: number
   stop(): void
 }
