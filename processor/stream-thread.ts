@@ -62,6 +62,8 @@ const transactorCount = 2
 /** Records of one task before the next task has its turn. */
 const shareRecords = 500
 const retryWaitMs = 100
+/** Segments read for one merge transaction: a few milliseconds of work. */
+const mergeBytesMax = 256 << 10
 
 type Failure = Exclude<TransactionOutcome, { kind: 'committed' }>
 
@@ -188,7 +190,7 @@ export class StreamThread {
         this.#punctuateWallClock()
         const computed = this.#computeSlice()
         const committed = this.#commitWhenPossible()
-        if (computed || committed) await this.#options.clock.yield()
+        if (computed || committed || this.#mergeWhenQuiet()) await this.#options.clock.yield()
         else await this.#signal.wait()
       }
       this.#become('stopping')
@@ -264,6 +266,20 @@ export class StreamThread {
       tasks: new Set(),
       records: 0,
     }
+  }
+
+  /**
+   * With no input and nothing on its way, a task may put its sets in order: the merge goes into the draft, and the task
+   * takes part in the transaction with its current position, which fences it. One task at a time, so that a record
+   * that comes meanwhile waits for little. True when there is something to commit.
+   */
+  #mergeWhenQuiet(): boolean {
+    if (this.#settling.size > 0 || this.#draft.tasks.size > 0 || this.#failedOutcome !== undefined)
+      return false
+    const task = this.#tasks.running().find(({ state }) => state.mergeSegments(mergeBytesMax))
+    if (task === undefined) return false
+    this.#draft.tasks.add(task)
+    return true
   }
 
   // ------------------------------------------------------------------------------------------------------- commit

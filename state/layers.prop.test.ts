@@ -198,7 +198,7 @@ async function checkSets(options: HarnessOptions, numRuns: number): Promise<void
       expectSets(harness, models.top)
       await harness.close()
     }),
-    { seed: 7, numRuns },
+    { seed: 7, numRuns, endOnFailure: true },
   )
 }
 
@@ -287,7 +287,7 @@ async function checkEntries(options: HarnessOptions, numRuns: number): Promise<v
       check()
       await harness.close()
     }),
-    { seed: 7, numRuns },
+    { seed: 7, numRuns, endOnFailure: true },
   )
 }
 

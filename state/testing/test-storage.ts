@@ -18,15 +18,16 @@ export function memoryDisk(): StateStorage {
   }
 }
 
+/** Of all directories of this process: several shared disks may lie in one database. */
+let prefixes = 0
+
 /** Many directories in one database: each is a prefix of its keys. */
 export function sharedDisk(backend: StateBackend): StateStorage {
-  const prefixes = new Map<string, Buffer>()
+  const known = new Map<string, Buffer>()
   const prefixOf = (directory: string): Buffer => {
-    const known = prefixes.get(directory)
-    if (known !== undefined) return known
-    const prefix = Buffer.alloc(4)
-    prefix.writeUInt32BE(prefixes.size)
-    prefixes.set(directory, prefix)
+    const prefix = known.get(directory) ?? Buffer.alloc(4)
+    if (!known.has(directory)) prefix.writeUInt32BE(++prefixes)
+    known.set(directory, prefix)
     return prefix
   }
   return {
