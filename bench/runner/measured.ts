@@ -6,6 +6,8 @@ export type FromChild =
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'result'; readonly value: unknown }
 
+const progressMs = 500
+
 export type OnProgress = (done: number, total: number) => void
 
 /** A script whose process is measured. The types are of what it is given and of what it answers. */
@@ -22,7 +24,7 @@ export function measured<Input, Output>(
   process.once('disconnect', orphaned)
   const answer = async (input: Input): Promise<void> => {
     try {
-      const value = await measure(input, (done, total) => void send({ kind: 'progress', done, total }))
+      const value = await measure(input, paced())
       await send({ kind: 'result', value })
     } catch (error) {
       await send({ kind: 'failure', message: messageOf(error) })
@@ -31,6 +33,17 @@ export function measured<Input, Output>(
     process.exit()
   }
   process.once('message', (input) => void answer(input as Input))
+}
+
+/** Progress now and then: telling it costs time that is measured. */
+function paced(): OnProgress {
+  let nextAt = 0
+  return (done, total) => {
+    const now = performance.now()
+    if (now < nextAt) return
+    nextAt = now + progressMs
+    void send({ kind: 'progress', done, total })
+  }
 }
 
 /** The parent is gone: so is whoever wants to know. */
