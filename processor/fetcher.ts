@@ -19,6 +19,7 @@ export class Fetcher {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #bufferBytesMax: number
+  readonly #purgedTopics: ReadonlySet<string>
   readonly #paused = new Set<TopicPartition>()
   readonly #stop = new AbortController()
 
@@ -30,6 +31,8 @@ export class Fetcher {
     readonly logger: Logger
     /** Of one partition, fetched and not processed. */
     readonly bufferBytesMax: number
+    /** From which whoever has a task deletes what it has processed. */
+    readonly purgedTopics: ReadonlySet<string>
   }) {
     this.#reader = options.reader
     this.#tasks = options.tasks
@@ -37,6 +40,7 @@ export class Fetcher {
     this.#clock = options.clock
     this.#logger = options.logger
     this.#bufferBytesMax = options.bufferBytesMax
+    this.#purgedTopics = options.purgedTopics
   }
 
   /** Follows partitions from these offsets, and forgets where it was before. */
@@ -67,7 +71,7 @@ export class Fetcher {
     }
   }
 
-  /** Runs until `close`. Rejects with PROCESSOR_POSITION_LOST or what the log says for good. */
+  /** Runs until `close`. Rejects with PROCESSOR_POSITION_LOST, PROCESSOR_FENCED or what the log says for good. */
   async run(): Promise<void> {
     let away = false
     while (!this.#stop.signal.aborted) {
@@ -77,7 +81,7 @@ export class Fetcher {
         away = false
       } catch (error) {
         if (this.#stop.signal.aborted) return
-        if (!isMillraceError(error) || error.reaction !== 'retry') throw fatal(error)
+        if (!isMillraceError(error) || error.reaction !== 'retry') throw this.#fatal(error)
         if (!away) this.#logger.warn({ error }, 'log not reachable, waiting')
         away = true
         await this.#clock.sleep(retryWaitMs, this.#stop.signal)
@@ -104,9 +108,14 @@ export class Fetcher {
     }
     if (fetched.length > 0) this.#signal.wake()
   }
-}
 
-function fatal(error: unknown): unknown {
-  if (!isMillraceError(error, 'LOG_OFFSET_OUT_OF_RANGE')) return error
-  return processorError('PROCESSOR_POSITION_LOST', error.message, { context: error.context, cause: error })
+  #fatal(error: unknown): unknown {
+    if (!isMillraceError(error, 'LOG_OFFSET_OUT_OF_RANGE')) return error
+    const { context, message } = error
+    // Only its owner purges a topic, and only below what it has committed: we are not the owner any more.
+    const code = this.#purgedTopics.has(String(context['topic']))
+      ? 'PROCESSOR_FENCED'
+      : 'PROCESSOR_POSITION_LOST'
+    return processorError(code, message, { context, cause: error })
+  }
 }

@@ -148,6 +148,7 @@ export class StreamThread {
       clock,
       logger: this.#logger,
       bufferBytesMax: this.#options.partitionBufferBytesMax,
+      purgedTopics: topics.repartition,
     })
     this.#membership = await log.join({
       group: appId,

@@ -29,7 +29,10 @@ export interface TakeoverOptions {
   readonly onProgress?: (progress: RestoreProgress) => void
 }
 
-/** Restores the task and sets it to its committed position. Errors: PROCESSOR_POSITION_LOST, and the log's. */
+/**
+ * Restores the task and sets it to its committed position; gives it up half done when `signal` aborts. Errors:
+ * PROCESSOR_POSITION_LOST, PROCESSOR_FENCED (somebody else has the task by now), and the log's.
+ */
 export async function takeOver(options: TakeoverOptions): Promise<void> {
   const { log, task, group } = options
   const inputs: TopicPartition[] = task.inputs.map(({ topic, partition }) => ({ topic, partition }))
@@ -38,8 +41,28 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
   task.state.discard()
   const restored = await restoreStores({ ...options, state: task.state, changelogs })
   if (restored > 0) options.logger.info({ task: task.taskId, records: restored }, 'task restored')
+  // A state that is restored half tells nothing about the position.
+  if (options.signal.aborted) return
   const edges = await log.admin.offsets(inputs)
-  task.startFrom(startPosition(options, committed, edges))
+  try {
+    task.startFrom(startPosition(options, committed, edges))
+  } catch (error) {
+    if (isMillraceError(error, 'PROCESSOR_POSITION_LOST')) await throwIfOvertaken(options, committed)
+    throw error
+  }
+}
+
+/** A successor that has gone on, and purged what it read, leaves the same traces as a position that is lost. */
+async function throwIfOvertaken(
+  { log, task, group }: TakeoverOptions,
+  before: readonly CommittedOffset[],
+): Promise<void> {
+  const now = await log.admin.committedOffsets(group, before, { requireStable: true })
+  if (now.every(({ offset }, index) => offset === before[index]?.offset)) return
+  throw processorError(
+    'PROCESSOR_FENCED',
+    `Another process has worked on task ${task.taskId} while this one was taking it over. Start again to rejoin.`,
+  )
 }
 
 /** Opens the task's state, and wipes it first when it cannot be continued from. */
