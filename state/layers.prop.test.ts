@@ -220,11 +220,11 @@ function expectSets(
 
 describe('sets', () => {
   const memory = { storage: memoryDisk() }
-  test('in memory', () => checkSets({ storage: memoryDisk() }, 150))
-  test('leaving memory whole', () => checkSets({ ...memory, setMemoryBytesMax: 2000 }, 100))
+  test('in memory', () => checkSets({ storage: memoryDisk() }, 60))
+  test('leaving memory whole', () => checkSets({ ...memory, setMemoryBytesMax: 2000 }, 40))
   test('spilled shard by shard', () =>
-    checkSets({ ...memory, setMemoryBytesMax: 200_000, setShardFromBytes: 700 }, 100))
-  test('spilled whole', () => checkSets({ ...memory, setMemoryBytesMax: 1, setShardFromBytes: 1 }, 60))
+    checkSets({ ...memory, setMemoryBytesMax: 200_000, setShardFromBytes: 700 }, 40))
+  test('spilled whole', () => checkSets({ ...memory, setMemoryBytesMax: 1, setShardFromBytes: 1 }, 40))
   test('spilled into RocksDB', () =>
     checkSets({ storage: sharedDisk(rocks), setMemoryBytesMax: 150_000, setShardFromBytes: 700 }, 15))
 })
@@ -292,6 +292,6 @@ async function checkEntries(options: HarnessOptions, numRuns: number): Promise<v
 }
 
 describe('key-value stores', () => {
-  test('in memory', () => checkEntries({ storage: memoryDisk() }, 150))
+  test('in memory', () => checkEntries({ storage: memoryDisk() }, 80))
   test('in RocksDB', () => checkEntries({ storage: sharedDisk(rocks) }, 20))
 })

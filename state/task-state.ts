@@ -63,6 +63,7 @@ export class TaskState {
   readonly #stores: ReadonlyMap<string, OpenStore>
   readonly #journal: Journal
   readonly #scans: OpenScans
+  readonly #memory: SetMemory
   readonly #positionStore: string | undefined
   /** Scratch for database keys: store id and changelog key. */
   #key = Buffer.allocUnsafe(256)
@@ -78,6 +79,7 @@ export class TaskState {
     this.#stores = stores
     this.#journal = shared.journal
     this.#scans = shared.scans
+    this.#memory = shared.memory
     this.#positionStore = options.stores[0]?.name
   }
 
@@ -106,6 +108,11 @@ export class TaskState {
       throw error
     }
     return new TaskState(options, backends, stores, shared)
+  }
+
+  /** What the committed members of sets take in memory now, bytes. */
+  get setMemoryBytes(): number {
+    return this.#memory.byteLength
   }
 
   /** The KeyValueStore or SetStore of a specification, as processors use it. */
