@@ -15,6 +15,8 @@ export interface Heartbeat {
   readonly epoch: number
   /** Grows with each heartbeat: one that was overtaken says nothing any more. */
   readonly sequence: number
+  /** The version of the last reply it got: what it owns is said in knowledge of that one. */
+  readonly told: number
   readonly topics: readonly string[]
   readonly owned: readonly TopicPartition[]
   readonly userData: Uint8Array
@@ -24,6 +26,8 @@ export interface Heartbeat {
 
 export interface HeartbeatReply {
   readonly epoch: number
+  /** Grows with each reply to a member. */
+  readonly version: number
   /** What the member may own now. */
   readonly partitions: readonly TopicPartition[]
   readonly userData: Uint8Array
@@ -42,6 +46,9 @@ interface Member {
   /** What it was told it may own, and what it said it owns: both by name. */
   granted: Map<string, TopicPartition>
   reported: Map<string, TopicPartition>
+  /** What it is to give up, with the version of the first reply that says so: free once it answers to that. */
+  readonly revoking: Map<string, { readonly partition: TopicPartition; readonly version: number }>
+  version: number
   /** Virtual milliseconds. */
   expiresAt: number
 }
@@ -93,6 +100,9 @@ export class Groups {
       member.reported = named(beat.owned)
       member.userData = beat.userData
       if (beat.epoch === member.epoch) member.epochBefore = undefined
+      for (const [name, { version }] of member.revoking) {
+        if (beat.told >= version && !member.reported.has(name)) member.revoking.delete(name)
+      }
     }
     return this.#reconcile(group, member)
   }
@@ -135,6 +145,8 @@ export class Groups {
       sequence: 0,
       granted: new Map(),
       reported: new Map(),
+      revoking: new Map(),
+      version: 0,
       expiresAt: 0,
     }
     group.members.set(memberId, member)
@@ -181,6 +193,11 @@ export class Groups {
     const wanted = named(target?.partitions ?? [])
     const held = heldBy(member)
     const kept = new Map([...held].filter(([name]) => wanted.has(name)))
+    const version = ++member.version
+    for (const [name, partition] of held) {
+      if (wanted.has(name)) member.revoking.delete(name)
+      else if (!member.revoking.has(name)) member.revoking.set(name, { partition, version })
+    }
     if (kept.size === held.size) {
       const others = [...group.members.values()].filter((other) => other !== member).map(heldBy)
       for (const [name, partition] of wanted) {
@@ -193,13 +210,14 @@ export class Groups {
     }
     member.granted = kept
     const userData = target?.userData ?? new Uint8Array()
-    return { epoch: member.epoch, partitions: [...kept.values()], userData }
+    return { epoch: member.epoch, version, partitions: [...kept.values()], userData }
   }
 }
 
 /** Everything a member may be working on. */
-function heldBy({ granted, reported }: Member): Map<string, TopicPartition> {
-  return new Map([...granted, ...reported])
+function heldBy({ granted, reported, revoking }: Member): Map<string, TopicPartition> {
+  const leaving = [...revoking].map(([name, { partition }]) => [name, partition] as const)
+  return new Map([...granted, ...reported, ...leaving])
 }
 
 export function named(partitions: readonly TopicPartition[]): Map<string, TopicPartition> {

@@ -15,7 +15,7 @@ export class SimulatedMembership implements Membership {
   #epoch = 0
   #sequence = 0
   #owned = new Map<string, TopicPartition>()
-  #told: HeartbeatReply = { epoch: 0, partitions: [], userData: new Uint8Array() }
+  #told: HeartbeatReply = { epoch: 0, version: 0, partitions: [], userData: new Uint8Array() }
   /** The epoch whose assignment the listener has heard of. */
   #heard = 0
   #listening: Promise<void> | undefined
@@ -84,6 +84,7 @@ export class SimulatedMembership implements Membership {
       instanceId,
       epoch: this.#epoch,
       sequence: ++this.#sequence,
+      told: this.#told.version,
       topics,
       owned: [...this.#owned.values()],
       userData: Uint8Array.from(this.#options.userData?.() ?? []),
@@ -96,7 +97,7 @@ export class SimulatedMembership implements Membership {
   }
 
   #take(reply: HeartbeatReply): void {
-    if (this.#ended || reply.epoch < this.#epoch) return
+    if (this.#ended || reply.version < this.#told.version) return
     this.#epoch = reply.epoch
     this.#told = reply
     this.#listening ??= this.#listen().finally(() => {

@@ -143,6 +143,14 @@ test('a restore that stops before the high watermark', async () => {
   expect(await find(plant, /outputs-once|position/)).toBeDefined()
 })
 
+test('a takeover that does not wait until offsets are stable', async () => {
+  const plant = withAdmin((admin) => ({
+    committedOffsets: (group, partitions) =>
+      admin.committedOffsets(group, partitions, { requireStable: false }),
+  }))
+  expect(await find(plant, /outputs-once|offsets-grow/)).toBeDefined()
+})
+
 test('a poison record whose writes stay', async () => {
   const { rollback } = TaskState.prototype
   const search = () => find({}, /outputs-once|state-is-fold/)

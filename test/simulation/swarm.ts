@@ -10,6 +10,7 @@ const faultKinds = [
   'log-power-loss',
   'pause',
   'outage',
+  'stalled-commits',
   'lost-requests',
   'late-requests',
   'slow-partitions',
@@ -30,6 +31,7 @@ const faultKinds = [
 export type FaultKind = (typeof faultKinds)[number]
 
 export interface Plan {
+  readonly scenario: 'coupons' | 'ledger'
   readonly partitions: number
   readonly machines: number
   readonly commands: number
@@ -41,6 +43,7 @@ export interface Plan {
   readonly bytesMax: number
   readonly bufferBytesMax: number
   readonly idempotencyRetentionMs: number
+  readonly repartitionPurge: { readonly records: number; readonly intervalMs: number }
   /** Milliseconds of one way to the log, at most. */
   readonly delayMs: number
   readonly fsyncMs: number
@@ -55,6 +58,7 @@ const rateRanges: Readonly<Record<FaultKind, readonly [low: number, high: number
   'log-power-loss': [0.0005, 0.005],
   pause: [0.001, 0.01],
   outage: [0.001, 0.01],
+  'stalled-commits': [0.01, 0.1],
   'lost-requests': [0.005, 0.1],
   'late-requests': [0.005, 0.1],
   'slow-partitions': [0.1, 0.5],
@@ -81,8 +85,12 @@ export function planOf(random: SeededRandom): Plan {
     const rate = low * (high / low) ** random.next()
     if (random.next() < share) rates.set(kind, rate)
   }
+  const scenario = random.next() < 0.65 ? 'coupons' : 'ledger'
+  // A task without stores has its position nowhere else: the engine cannot tell it from one that never ran.
+  if (scenario === 'ledger') rates.delete('expired-offsets')
   const loadMs = random.integer(200, 4_000)
   return {
+    scenario,
     partitions: random.integer(1, 4),
     machines: random.pick([1, 1, 2, 2, 3]),
     commands: random.integer(10, 60),
@@ -92,6 +100,7 @@ export function planOf(random: SeededRandom): Plan {
     bytesMax: random.pick([300, 3_000, 1 << 20]),
     bufferBytesMax: random.pick([200, 2_000, 1 << 20]),
     idempotencyRetentionMs: random.pick([300, 3_000, 86_400_000]),
+    repartitionPurge: { records: random.pick([1, 10]), intervalMs: random.pick([50, 1_000]) },
     delayMs: random.pick([0.2, 2, 20]),
     fsyncMs: random.pick([0.1, 1, 30]),
     rates,

@@ -4,23 +4,20 @@
  */
 import { SeededRandom, isMillraceError, messageOf } from '#core'
 import type { Logger } from '#core'
-import { couponTopics, couponTopology } from '#domain/coupon'
-import type { Log, Transactor } from '#log'
+import type { Appender, Log, Transactor } from '#log'
 import { Actor, Scheduler, SimulatedBroker } from '#log/simulated'
 import type { Call, Loss, SimulatedEvent, SimulatedLog, SimulatedTransactor } from '#log/simulated'
 import { startStreams } from '#processor'
 import type { Streams } from '#processor'
-import type { Topology } from '#topology'
 import { Coverage } from './coverage.ts'
 import { SimulatedDisk } from './disk.ts'
-import { Load } from './load.ts'
+import { CouponScenario } from './coupon-scenario.ts'
+import { LedgerScenario } from './ledger-scenario.ts'
+import { appId } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 import { planOf } from './swarm.ts'
 import type { FaultKind, Plan } from './swarm.ts'
 
-export const appId = 'sim'
-export const topics = couponTopics()
-/** Takes every result but that of opening a coupon with a long name. */
-export const resultBytesMax = 700
 const restartMs = 200
 /** A process that does not stop in order within it is killed; milliseconds. */
 const stopMs = 20_000
@@ -54,27 +51,19 @@ export interface SimulationTransactor extends Transactor {
   endOffsets(): readonly number[]
 }
 
-export interface Acknowledged {
-  readonly partition: number
-  readonly offset: number
-  readonly nonce: string
-}
-
 export class World {
   readonly plan: Plan
   readonly scheduler: Scheduler
   readonly broker: SimulatedBroker
-  readonly topology: Topology
+  readonly scenario: Scenario
   readonly machines: readonly Machine[]
   readonly coverage = new Coverage()
-  readonly acknowledged: Acknowledged[] = []
   /** Errors that no process of the plan may end with. */
   readonly surprises: string[] = []
   /** The group was away for so long that its offsets are gone. */
   offsetsExpired = false
   readonly #options: WorldOptions
   readonly #random: SeededRandom
-  readonly #load: Load
   readonly #client: SimulatedLog
   readonly #processes = new Map<Actor, { readonly process: Process; readonly machine: Machine }>()
   readonly #slow = new Set<string>()
@@ -100,7 +89,6 @@ export class World {
       fsyncMs: () => this.#random.next() * plan.fsyncMs,
     })
     options.plantBroker?.(this.broker)
-    this.topology = couponTopology({ topics, idempotencyRetentionMs: plan.idempotencyRetentionMs })
     this.machines = Array.from({ length: plan.machines }, (_, index) => ({
       name: `m${index}`,
       disk: new SimulatedDisk(`m${index}`),
@@ -108,7 +96,12 @@ export class World {
       process: undefined,
       gone: false,
     }))
-    this.#load = new Load(this.#random, Math.floor(this.scheduler.now))
+    const startMs = Math.floor(this.scheduler.now)
+    this.scenario =
+      plan.scenario === 'coupons'
+        ? new CouponScenario(this.#random, plan, startMs)
+        : new LedgerScenario(this.#random, plan)
+    this.coverage.add(`scenario: ${plan.scenario}`)
     this.#client = this.broker.connect(new Actor('client'))
     for (const [kind, rate] of plan.rates) this.trace(`plan: ${kind} at ${rate.toPrecision(2)}`)
   }
@@ -132,14 +125,10 @@ export class World {
 
   /** Makes the topics; starts the machines and the load. */
   async begin(): Promise<void> {
-    const { partitions, commands, loadMs } = this.plan
+    const { commands, loadMs } = this.plan
     const faulty = this.#faulty
     this.#faulty = false
-    const made = this.#client.admin.ensureTopics([
-      { name: topics.issue, partitions, settings: { cleanup: 'delete', timestamps: 'log-append' } },
-      { name: topics.result, partitions, settings: { cleanup: 'delete', maxMessageBytes: resultBytesMax } },
-      { name: topics.status, partitions, settings: { cleanup: 'compact' } },
-    ])
+    const made = this.#client.admin.ensureTopics(this.scenario.topics)
     let ready = false
     void made.then(() => (ready = true))
     await this.scheduler.run(() => ready, Infinity)
@@ -147,7 +136,12 @@ export class World {
     for (const machine of this.machines) this.#startLater(machine, this.#random.next() * restartMs)
     const appender = this.#client.appender()
     for (let command = 0; command < commands; command++) {
-      this.scheduler.schedule(this.#random.next() * loadMs, undefined, 'command', () => this.#ask(appender))
+      this.scheduler.schedule(
+        this.#random.next() * loadMs,
+        undefined,
+        'command',
+        () => void this.#ask(appender),
+      )
     }
     if (this.#on('long-absence') && this.#happens('long-absence')) this.#absence()
   }
@@ -260,7 +254,7 @@ export class World {
 
   #compact(): void {
     for (const topic of this.broker.topics.names()) {
-      if (topic === topics.status) continue
+      if (!topic.endsWith('-changelog')) continue
       this.coverage.add('records compacted away', this.broker.compact(topic))
     }
     this.trace('changelogs are compacted')
@@ -302,7 +296,7 @@ export class World {
     const { plan } = this
     const id = `${machine.name}-${this.#actors}`
     const starting = startStreams({
-      topology: this.topology,
+      topology: this.scenario.topology,
       log: this.#options.plantLog?.(this.#withFaults(log)) ?? this.#withFaults(log),
       appId,
       stateDir: '/state',
@@ -311,6 +305,7 @@ export class World {
       logger: this.#logger(actor.name),
       limits: { recordsMax: plan.recordsMax, bytesMax: plan.bytesMax },
       partitionBufferBytesMax: plan.bufferBytesMax,
+      repartitionPurge: plan.repartitionPurge,
     })
     void this.#follow(machine, process, starting)
   }
@@ -386,12 +381,12 @@ export class World {
       appender: (options) => log.appender(options),
       reader: (options) => log.reader(options),
       join: (options) => log.join(options),
-      transactor: async (id, options) => this.#faultyTransactor(await log.transactor(id, options)),
+      transactor: async (id, options) => this.#faultyTransactor(await log.transactor(id, options), log.actor),
       close: () => log.close(),
     }
   }
 
-  #faultyTransactor(transactor: SimulatedTransactor): SimulationTransactor {
+  #faultyTransactor(transactor: SimulatedTransactor, actor: Actor): SimulationTransactor {
     const error = new Error('injected')
     return {
       endOffsets: () => transactor.endOffsets,
@@ -405,6 +400,12 @@ export class World {
         return prepared
       },
       commit: async () => {
+        // The worst moment for a process to stand still: everything is sent, and nothing decided.
+        if (this.#happens('stalled-commits')) {
+          actor.pausedUntil = this.scheduler.now + this.#random.integer(1_000, 9_000)
+          this.trace(`${actor.name} stands still before a commit`)
+          await this.scheduler.clock(actor).sleep(0)
+        }
         if (this.#happens('failed-commits')) {
           await transactor.abort()
           return { kind: 'aborted', error }
@@ -425,30 +426,17 @@ export class World {
 
   // --------------------------------------------------------------------------------------------------------- load
 
-  #ask(appender: ReturnType<SimulatedLog['appender']>): void {
-    const { key, value } = this.#load.next()
+  async #ask(appender: Appender): Promise<void> {
+    const { key, value } = this.scenario.next()
     this.#unanswered++
-    const append = appender.append({ topic: topics.issue, key, value })
-    append
-      .then(
-        (appended) => this.#answered(value, appended),
-        (error: unknown) =>
-          this.coverage.add(`append: ${isMillraceError(error) ? error.code : String(error)}`),
-      )
-      .finally(() => this.#unanswered--)
-  }
-
-  #answered(
-    value: string | null,
-    { partition, offset }: { readonly partition: number; readonly offset: number },
-  ): void {
-    this.coverage.add('append: acknowledged')
-    const command = value?.startsWith('{"') === true ? (JSON.parse(value) as Record<string, string>) : {}
-    const { nonce, couponId, userId } = command
-    if (nonce === undefined) return
-    this.acknowledged.push({ partition, offset, nonce })
-    if (couponId !== undefined && userId !== undefined && command['command'] === 'issue') {
-      this.#load.claims.push({ couponId, userId, nonce, partition, offset })
+    try {
+      const place = await appender.append({ topic: this.scenario.input, key, value })
+      this.coverage.add('append: acknowledged')
+      this.scenario.acknowledged(value, place)
+    } catch (error) {
+      this.coverage.add(`append: ${isMillraceError(error) ? error.code : String(error)}`)
+    } finally {
+      this.#unanswered--
     }
   }
 }

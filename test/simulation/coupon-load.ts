@@ -2,12 +2,7 @@
 import type { SeededRandom } from '#core'
 import { formatClaimId } from '#domain/coupon'
 import type { CouponCommand, OpeningTerms } from '#domain/coupon'
-
-export interface Ask {
-  readonly key: string
-  /** Null and texts that are no command: what others may write to the topic. */
-  readonly value: string | null
-}
+import type { Ask } from './scenario.ts'
 
 /** Where a claim is that was acknowledged: something to cancel. */
 export interface Claim {
@@ -22,7 +17,7 @@ const coupons = ['c1', 'c2', 'c3', 'c4']
 const users = ['ann', 'bob', 'cat', 'dan', 'eve', 'fay']
 const idempotencyKeys = ['k1', 'k2', 'k3', 'k4']
 
-export class Load {
+export class CouponLoad {
   readonly #random: SeededRandom
   readonly #startMs: number
   readonly claims: Claim[] = []
