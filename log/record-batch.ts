@@ -49,6 +49,8 @@ export class RecordBatchBuilder {
   #recordStart = 0
   #recordTimestamp = 0
   #fieldStart = 0
+  /** Left for the length of the next field. */
+  #fieldWidth: number = usualWidth.key
 
   constructor(capacity = 4096) {
     this.#out = new ByteWriter(capacity)
@@ -102,18 +104,20 @@ export class RecordBatchBuilder {
     if (this.#count === 0) this.#baseTimestamp = timestamp
     this.#recordStart = out.length
     out.reserve(maxPrefixBytes)
-    // The record's length is known only at its end: leave room for the longest varint and close the gap then.
-    out.length += lengthGapBytes
+    // The record's length is known only at its end: leave room for it, and write it then.
+    out.length += usualWidth.record
     out.u8(0)
     out.varint(timestamp - this.#baseTimestamp)
     out.varint(this.#count)
     this.#recordTimestamp = timestamp
+    this.#fieldWidth = usualWidth.key
   }
 
   writeField(field: BytesLike | null): void {
     const out = this.#out
     if (field === null) {
       out.varint(-1)
+      this.#fieldWidth = usualWidth.value
     } else if (typeof field === 'string') {
       this.openField()
       out.utf8(field)
@@ -121,20 +125,22 @@ export class RecordBatchBuilder {
     } else {
       out.varint(field.length)
       out.bytes(field)
+      this.#fieldWidth = usualWidth.value
     }
   }
 
   /** Opens a field of unknown length; the caller writes into the returned writer, then calls `closeField`. */
   openField(): ByteWriter {
     const out = this.#out
-    out.reserve(lengthGapBytes)
+    out.reserve(maxVarintBytes)
     this.#fieldStart = out.length
-    out.length += lengthGapBytes
+    out.length += this.#fieldWidth
     return out
   }
 
   closeField(): void {
-    closeGap(this.#out, this.#fieldStart)
+    closeGap(this.#out, this.#fieldStart, this.#fieldWidth)
+    this.#fieldWidth = usualWidth.value
   }
 
   /** Ends the record; returns the bytes it takes. */
@@ -145,7 +151,7 @@ export class RecordBatchBuilder {
       this.writeField(header.key)
       this.writeField(header.value)
     }
-    closeGap(out, this.#recordStart)
+    closeGap(out, this.#recordStart, usualWidth.record)
     this.#count++
     if (this.#recordTimestamp > this.#maxTimestamp) this.#maxTimestamp = this.#recordTimestamp
     return out.length - this.#recordStart
@@ -188,22 +194,32 @@ export interface BatchMark {
   readonly maxTimestamp: number
 }
 
-const lengthGapBytes = 5
+/** Widths of the lengths' varints to begin with: keys are short, values and records of 64 to 8191 bytes the rule. */
+const usualWidth = { key: 1, value: 2, record: 2 } as const
 const maxPrefixBytes = 64
-const maxVarintBytes = 10
+const maxVarintBytes = 5
 
-/** Writes the varint length of what follows the gap at `start`, and moves the content against it. */
-function closeGap(out: ByteWriter, start: number): void {
-  const contentStart = start + lengthGapBytes
-  const size = out.length - contentStart
-  const end = out.length
-  // Growing after going back would keep only what lies before `start`.
-  out.reserve(maxVarintBytes)
-  out.length = start
-  out.varint(size)
-  const shift = contentStart - out.length
-  out.buffer.copyWithin(out.length, contentStart, end)
-  out.length = end - shift
+/**
+ * Writes the varint length of what follows the gap at `start`. The content moves only when the length does not have
+ * the width that was left for it.
+ */
+function closeGap(out: ByteWriter, start: number, gap: number): void {
+  const contentStart = start + gap
+  const contentEnd = out.length
+  const size = contentEnd - contentStart
+  const width =
+    size < 1 << 6 ? 1 : size < 1 << 13 ? 2 : size < 1 << 20 ? 3 : size < 1 << 27 ? 4 : maxVarintBytes
+  if (width !== gap) {
+    out.reserve(maxVarintBytes)
+    out.buffer.copyWithin(start + width, contentStart, contentEnd)
+  }
+  out.length = start + width + size
+  // Written here, not by `varint`: that would make room behind what is already behind it.
+  const { buffer } = out
+  let at = start
+  let rest = size * 2
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) buffer[at++] = (rest & 0x7f) | 0x80
+  buffer[at] = rest
 }
 
 /** Offset of the first record of an encoded batch, inclusive. */

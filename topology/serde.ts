@@ -1,5 +1,5 @@
 /** How keys and values become bytes: written straight into the caller's buffer, read from a range of one. */
-import { ByteReader, ByteWriter } from '#core'
+import { ByteReader, ByteWriter, utf8Text } from '#core'
 
 export interface Serde<T> {
   /** Shown in descriptions and errors. */
@@ -16,7 +16,7 @@ export interface Serde<T> {
 export const utf8: Serde<string> = {
   name: 'utf8',
   write: (value, out) => void out.utf8(value),
-  read: (buffer, start, end) => buffer.toString('utf8', start, end),
+  read: utf8Text,
 }
 
 /** Raw bytes; read as a copy. */

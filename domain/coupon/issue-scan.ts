@@ -4,6 +4,7 @@
  * Only ids of the alphabet are taken, which need neither decoding nor unescaping, so what is accepted here is what
  * JSON.parse and `checkCommand` would accept, with the same result. Everything else is left to them.
  */
+import { latin1Text } from '#core'
 import { limits } from './messages.ts'
 import type { IssueCommand } from './messages.ts'
 
@@ -36,10 +37,10 @@ export function scanIssue(buffer: Buffer, start: number, end: number): IssueComm
   const nonceEnd = nonceAt + nonceLength
   if (!isNonce(buffer, nonceAt, nonceEnd)) return undefined
 
-  const couponId = text(buffer, couponAt, couponEnd)
-  const userId = text(buffer, userAt, userEnd)
-  const by = sameBytes(buffer, userAt, userEnd, byAt, byEnd) ? userId : text(buffer, byAt, byEnd)
-  const nonce = text(buffer, nonceAt, nonceEnd)
+  const couponId = latin1Text(buffer, couponAt, couponEnd)
+  const userId = latin1Text(buffer, userAt, userEnd)
+  const by = sameBytes(buffer, userAt, userEnd, byAt, byEnd) ? userId : latin1Text(buffer, byAt, byEnd)
+  const nonce = latin1Text(buffer, nonceAt, nonceEnd)
   if (nonceEnd + tail.length === end) {
     return matches(buffer, nonceEnd, end, tail)
       ? { command: 'issue', userId, couponId, by, nonce }
@@ -49,7 +50,7 @@ export function scanIssue(buffer: Buffer, start: number, end: number): IssueComm
   const keyAt = nonceEnd + keyMember.length
   const keyEnd = idEnd(buffer, keyAt, end)
   if (keyEnd < 0 || keyEnd + tail.length !== end || !matches(buffer, keyEnd, end, tail)) return undefined
-  const idempotencyKey = text(buffer, keyAt, keyEnd)
+  const idempotencyKey = latin1Text(buffer, keyAt, keyEnd)
   return { command: 'issue', userId, couponId, by, nonce, idempotencyKey }
 }
 
@@ -88,8 +89,4 @@ function sameBytes(buffer: Buffer, at: number, end: number, otherAt: number, oth
   for (let index = 0; index < length; index++)
     if (buffer[at + index] !== buffer[otherAt + index]) return false
   return true
-}
-
-function text(buffer: Buffer, at: number, end: number): string {
-  return buffer.toString('latin1', at, end)
 }

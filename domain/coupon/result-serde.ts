@@ -4,50 +4,78 @@
  * It begins `{"partition":P,"offset":O,"nonce":"…","command":"…","outcome":"…"`, then `"idempotencyKey"` if there is
  * one, then `"userId"`; and ends `"decidedAt":T,"remaining":R,"version":V}` unless a whole coupon follows.
  */
+import { utf8Text } from '#core'
+import type { ByteWriter } from '#core'
 import type { Serde } from '#topology'
 import { snapshotText } from './coupon-json.ts'
-import { quoted } from './json-text.ts'
+import { writeQuoted } from './json-text.ts'
 import type { CouponResult, FirstOutcome } from './messages.ts'
 
 /** Reading trusts the topic: only the processor writes it. */
 export const resultSerde: Serde<CouponResult> = {
   name: 'coupon-result',
-  write: (result, out) => void out.utf8(resultText(result)),
-  read: (buffer, start, end) => JSON.parse(buffer.toString('utf8', start, end)) as CouponResult,
+  write: writeResult,
+  read: (buffer, start, end) => JSON.parse(utf8Text(buffer, start, end)) as CouponResult,
 }
 
-function resultText(result: CouponResult): string {
-  let text =
-    '{"partition":' +
-    result.partition +
-    ',"offset":' +
-    result.offset +
-    ',"nonce":' +
-    quoted(result.nonce) +
-    ',"command":"' +
-    result.command +
-    '","outcome":"' +
-    result.outcome +
-    '"'
-  if (result.idempotencyKey !== undefined) text += ',"idempotencyKey":' + quoted(result.idempotencyKey)
-  text += ',"userId":' + quoted(result.userId) + ',"couponId":' + quoted(result.couponId)
-  if (result.reason !== undefined) text += ',"reason":"' + result.reason + '"'
-  if (result.sequence !== undefined) text += ',"sequence":' + result.sequence
-  if (result.slot !== undefined) text += ',"slot":' + result.slot
-  if (result.sequences !== undefined) text += ',"sequences":[' + result.sequences.join(',') + ']'
-  if (result.claimId !== undefined) text += ',"claimId":' + quoted(result.claimId)
-  if (result.first !== undefined) text += ',"first":' + firstText(result.first)
-  text += ',"decidedAt":' + result.decidedAt
-  if (result.remaining !== undefined) text += ',"remaining":' + result.remaining
-  if (result.version !== undefined) text += ',"version":' + result.version
-  if (result.coupon !== undefined) text += ',"coupon":' + snapshotText(result.coupon)
-  return text + '}'
+/** Straight into the batch: the hottest encoding there is, one for every decision. */
+function writeResult(result: CouponResult, out: ByteWriter): void {
+  out.ascii('{"partition":')
+  out.decimal(result.partition)
+  out.ascii(',"offset":')
+  out.decimal(result.offset)
+  out.ascii(',"nonce":')
+  writeQuoted(result.nonce, out)
+  out.ascii(',"command":"')
+  out.ascii(result.command)
+  out.ascii('","outcome":"')
+  out.ascii(result.outcome)
+  out.ascii('"')
+  if (result.idempotencyKey !== undefined) {
+    out.ascii(',"idempotencyKey":')
+    writeQuoted(result.idempotencyKey, out)
+  }
+  out.ascii(',"userId":')
+  writeQuoted(result.userId, out)
+  out.ascii(',"couponId":')
+  writeQuoted(result.couponId, out)
+  if (result.reason !== undefined) {
+    out.ascii(',"reason":"')
+    out.ascii(result.reason)
+    out.ascii('"')
+  }
+  writeMember(',"sequence":', result.sequence, out)
+  writeMember(',"slot":', result.slot, out)
+  if (result.sequences !== undefined) out.ascii(',"sequences":[' + result.sequences.join(',') + ']')
+  if (result.claimId !== undefined) {
+    out.ascii(',"claimId":')
+    writeQuoted(result.claimId, out)
+  }
+  if (result.first !== undefined) writeFirst(result.first, out)
+  writeMember(',"decidedAt":', result.decidedAt, out)
+  writeMember(',"remaining":', result.remaining, out)
+  writeMember(',"version":', result.version, out)
+  if (result.coupon !== undefined) {
+    out.ascii(',"coupon":')
+    out.utf8(snapshotText(result.coupon))
+  }
+  out.ascii('}')
 }
 
-function firstText(first: FirstOutcome): string {
-  let text =
-    '{"offset":' + first.offset + ',"nonce":' + quoted(first.nonce) + ',"outcome":"' + first.outcome + '"'
-  if (first.reason !== undefined) text += ',"reason":"' + first.reason + '"'
-  if (first.sequence !== undefined) text += ',"sequence":' + first.sequence
-  return text + ',"decidedAt":' + first.decidedAt + '}'
+function writeFirst(first: FirstOutcome, out: ByteWriter): void {
+  writeMember(',"first":{"offset":', first.offset, out)
+  out.ascii(',"nonce":')
+  writeQuoted(first.nonce, out)
+  out.ascii(',"outcome":"' + first.outcome + '"')
+  if (first.reason !== undefined) out.ascii(',"reason":"' + first.reason + '"')
+  writeMember(',"sequence":', first.sequence, out)
+  writeMember(',"decidedAt":', first.decidedAt, out)
+  out.ascii('}')
+}
+
+/** An integer after its name; nothing when there is none. */
+function writeMember(name: string, value: number | undefined, out: ByteWriter): void {
+  if (value === undefined) return
+  out.ascii(name)
+  out.decimal(value)
 }
