@@ -43,7 +43,7 @@ async function open(storage: StateStorage, directory: string): Promise<StateBack
       await storage.wipe(directory)
       return storage.open(directory)
     }
-    if (!isMillraceError(error, 'ROCKSDB_LOCKED')) throw error
+    if (!isMillraceError(error, 'ROCKSDB_LOCKED') && !isMillraceError(error, 'STATE_LOCKED')) throw error
     throw processorError('PROCESSOR_STATE_IN_USE', `${directory} is in use by another process.`, {
       context: { directory },
       cause: error,

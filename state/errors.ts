@@ -10,3 +10,12 @@ export function stateUnusable(directory: string, why: string): MillraceError {
     context: { directory, why },
   })
 }
+
+/** Somebody else has the directory open. */
+export function stateLocked(directory: string, cause: unknown): MillraceError {
+  return new MillraceError(
+    'STATE_LOCKED',
+    `${directory} is in use by another process. Stop it, or choose another directory.`,
+    { domain: 'external', reaction: 'stop', context: { directory }, cause },
+  )
+}

@@ -6,16 +6,19 @@ import { afterAll } from 'vitest'
 import { keyValueStoreSuite, setStoreSuite } from '../topology/conformance/index.ts'
 import type { OpenedStore } from '../topology/conformance/index.ts'
 import type { StoreOf, StoreSpec } from '#topology'
+import { LevelBackend } from './level-backend.ts'
 import { RocksBackend } from './rocksdb-backend.ts'
 import { StateHarness } from './testing/state-harness.ts'
 import type { HarnessOptions } from './testing/state-harness.ts'
 import { memoryDisk, sharedDisk } from './testing/test-storage.ts'
 
-/** One database for all of them: opening one takes longer than most of these tests. */
+/** One database of each kind for all of them: opening one takes longer than most of these tests. */
 const directory = await mkdtemp(join(tmpdir(), 'millrace-stores-'))
-const rocks = await RocksBackend.open(directory)
+const rocks = await RocksBackend.open(join(directory, 'rocks'))
+const level = await LevelBackend.open(join(directory, 'level'))
 afterAll(async () => {
   await rocks.close()
+  await level.close()
   await rm(directory, { recursive: true })
 })
 
@@ -46,6 +49,13 @@ const variants: readonly Variant[] = [
     name: 'rocksdb, nothing kept in memory, reopened',
     persistent: true,
     options: { storage: sharedDisk(rocks), setMemoryBytesMax: 1, setShardFromBytes: 1 },
+    commit: (harness) => harness.commit(),
+    reopen: (harness) => harness.reopen(),
+  },
+  {
+    name: 'level, reopened',
+    persistent: true,
+    options: { storage: sharedDisk(level) },
     commit: (harness) => harness.commit(),
     reopen: (harness) => harness.reopen(),
   },
