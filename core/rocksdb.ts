@@ -8,6 +8,8 @@
  * Errors: ROCKSDB_LOCKED (another process has the directory), ROCKSDB_CORRUPT (it cannot be opened),
  * ROCKSDB_FAILED (a read or a write failed, a full disk among them), ROCKSDB_CLOSED (used after it was closed).
  */
+import { mkdir } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { RocksLevel } from '@nxtedition/rocksdb'
 import { MillraceError, messageOf } from './errors.ts'
 
@@ -61,6 +63,11 @@ export class RocksDatabase {
       cacheSize: options.cacheBytes ?? 32 << 20,
       parallelism: 1,
     })
+    try {
+      await makeDirectory(resolve(location))
+    } catch (error) {
+      throw failed(`create ${location}`, error)
+    }
     try {
       await db.open()
     } catch (error) {
@@ -212,7 +219,7 @@ function closed(message: string): MillraceError {
   return new MillraceError('ROCKSDB_CLOSED', message, { domain: 'internal', reaction: 'stop' })
 }
 
-function failed(what: 'read' | 'write', cause: unknown): MillraceError {
+function failed(what: string, cause: unknown): MillraceError {
   return new MillraceError('ROCKSDB_FAILED', `RocksDB could not ${what}: ${messageOf(cause)}`, {
     domain: 'external',
     reaction: 'stop',
@@ -220,15 +227,45 @@ function failed(what: 'read' | 'write', cause: unknown): MillraceError {
   })
 }
 
+/** RocksDB's words for a directory that somebody has: another process, or this one. */
+const lockedText = /While lock file|lock hold by current process/
+/** The surroundings are at fault, not the data: deleting it would help nobody. */
+const surroundingsText =
+  /No space left|Permission denied|Operation not permitted|Read-only file system|Too many open files|quota exceeded/i
+
 function openError(location: string, error: unknown): MillraceError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const text = messageOf(cause)
-  const locked = /lock/i.test(text)
+  if (lockedText.test(text)) {
+    return new MillraceError(
+      'ROCKSDB_LOCKED',
+      `${location} is in use by another process. Stop it, or choose another directory.`,
+      { domain: 'external', reaction: 'stop', cause },
+    )
+  }
+  const damaged = !surroundingsText.test(text)
   return new MillraceError(
-    locked ? 'ROCKSDB_LOCKED' : 'ROCKSDB_CORRUPT',
-    locked
-      ? `${location} is in use by another process. Stop it, or choose another directory.`
-      : `${location} cannot be opened: ${text}`,
-    { domain: 'external', reaction: locked ? 'stop' : 'wipe-restore', cause },
+    damaged ? 'ROCKSDB_CORRUPT' : 'ROCKSDB_FAILED',
+    `${location} cannot be opened: ${text}`,
+    { domain: 'external', reaction: damaged ? 'wipe-restore' : 'stop', cause },
   )
+}
+
+/**
+ * Creates a directory with its parents. Not by `recursive`: Node asks again without end where a parent exists but
+ * takes no entries (/proc, for one).
+ */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path) throw error
+    await makeDirectory(parent)
+    await mkdir(path).catch((second: NodeJS.ErrnoException) => {
+      if (second.code !== 'EEXIST') throw second
+    })
+  }
 }
