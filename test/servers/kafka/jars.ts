@@ -1,8 +1,8 @@
 /** Apache Kafka and its tools as jars, fetched once by Maven. */
-import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { findBinary } from '../find-binary.ts'
 import { cached } from './cache.ts'
+import { runMaven } from './maven.ts'
 
 const kafkaVersion = '4.3.1'
 
@@ -33,19 +33,4 @@ async function fetchJars(folder: string): Promise<void> {
   if (maven === undefined) throw new Error(missingKafka)
   const pom = fileURLToPath(new URL('pom.xml', import.meta.url))
   await runMaven(maven, ['-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`])
-}
-
-/** Errors: what Maven printed. */
-function runMaven(maven: string, parameters: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(maven, ['-B', '-q', ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
-    let output = ''
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
-    child.once('error', reject)
-    child.once('close', (code) => {
-      if (code === 0) resolve()
-      else reject(new Error(`Maven failed (is the network there?):\n${output.slice(-4000)}`))
-    })
-  })
 }
