@@ -73,10 +73,10 @@ export class CouponScenario implements Scenario {
   }
 
   #checkPartition(world: World, partition: number, note: Note): void {
-    const input = recordsOf(world, topics.issue, partition).map((record): InputRecord => ({
-      ...record,
-      command: commandOf(record.value),
-    }))
+    const input: InputRecord[] = []
+    for (const record of recordsOf(world, topics.issue, partition)) {
+      input.push({ ...record, command: commandOf(record.value) })
+    }
     const resultRecords = recordsOf(world, topics.result, partition)
     const statusRecords = recordsOf(world, topics.status, partition)
     const results = resultRecords.map(({ value }) => decode(resultSerde, value as Buffer))
