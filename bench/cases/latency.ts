@@ -22,7 +22,7 @@ export const latency: Bench = {
       summary: 'from sending the claim to its decision in the answer (Prefer: wait)',
       measure: (context) =>
         repeated(context, async () => {
-          const { answerMs } = await claimsOverHttp(context, { prefer: 'wait=10' })
+          const { answerMs } = await claimsOverHttp(context, { prefer: 'wait=30' })
           return [{ metric: 'to decision', times: answerMs }]
         }),
     },

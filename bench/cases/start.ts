@@ -3,8 +3,10 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '#core'
 import { freePort } from '../../test/servers/free-port.ts'
+import { claimsOf, couponIdOf } from '../engine/claims.ts'
 import type { ClaimsSpec } from '../engine/claims.ts'
 import { MeasuredProgram } from '../load/program.ts'
+import { untilWinner, winnersOverHttp } from '../load/winners.ts'
 import type { Bench, Context, Measurement } from '../runner/bench.ts'
 import { processed } from './prepare.ts'
 
@@ -100,10 +102,24 @@ async function withClaims(context: Context): Promise<string> {
   const directory = await processed(context, workload)
   context.progress.say('letting the program follow and load them')
   const program = await MeasuredProgram.start(directory, { ...context, profileDirectory: undefined })
+  for (let coupon = 0; coupon < coupons; coupon++) {
+    const couponId = couponIdOf(coupon)
+    const expected = claimsOf(workload, coupon)
+    const issued = await program.issued(couponId)
+    if (issued !== expected) throw new Error(`${issued} of ${couponId} are issued, not ${expected}`)
+    await loaded(program, couponId, expected)
+  }
   await program.quiet()
-  const issued = await program.issued('coupon-0')
-  const expected = Math.ceil(startRecords / coupons)
-  if (issued !== expected) throw new Error(`${issued} are issued, not ${expected}`)
   await program.stop()
   return directory
+}
+
+/** Resolves once the coupon's last winner is in the SQL database. */
+async function loaded(program: MeasuredProgram, couponId: string, issued: number): Promise<void> {
+  const winners = winnersOverHttp(program.url, couponId)
+  try {
+    await untilWinner(winners, issued)
+  } finally {
+    await winners.close()
+  }
 }

@@ -7,7 +7,7 @@ import { measured } from '../runner/measured.ts'
 import { claimLatencyScript } from './scripts.ts'
 import type { ClaimLatencyInput } from './scripts.ts'
 
-const connectionsMax = 2048
+const connectionsMax = 1024
 const claimIdMember = /"claimId":"([^"]+)"/
 
 measured(claimLatencyScript, async (input) => {

@@ -25,12 +25,15 @@ const stores = [couponStores.coupons, couponStores.idempotency, couponStores.iss
 )
 
 /** How many of the claims must be issued: first come, first served, one each. */
-export function issuedOf({ claims: count, coupons, stock }: ClaimsSpec): number {
+export function issuedOf(spec: ClaimsSpec): number {
   let issued = 0
-  for (let coupon = 0; coupon < coupons; coupon++) {
-    issued += Math.min(stock, Math.floor(count / coupons) + (coupon < count % coupons ? 1 : 0))
-  }
+  for (let coupon = 0; coupon < spec.coupons; coupon++) issued += Math.min(spec.stock, claimsOf(spec, coupon))
   return issued
+}
+
+/** How many of the claims are of the coupon with this number. */
+export function claimsOf({ claims: count, coupons }: ClaimsSpec, coupon: number): number {
+  return Math.floor(count / coupons) + (coupon < count % coupons ? 1 : 0)
 }
 
 export function claims(spec: ClaimsSpec): Workload {
@@ -62,7 +65,7 @@ function record(command: CouponCommand): AppendRecord {
   return { topic: topics.issue, key: command.couponId, value: encode(commandSerde, command) }
 }
 
-function couponIdOf(index: number): string {
+export function couponIdOf(index: number): string {
   return `coupon-${index}`
 }
 

@@ -1,23 +1,29 @@
 import { HttpConnection } from './connection.ts'
 import type { HttpAnswer } from './connection.ts'
 
-/** As many kept connections as are in use at once. */
+/**
+ * As many kept connections as are in use at once, up to a limit; then a request waits for a free one. Who measures
+ * counts from before, so that waiting counts too.
+ */
 export class ConnectionPool {
   readonly #url: string
+  readonly #connectionsMax: number
   readonly #idle: HttpConnection[] = []
   readonly #all: HttpConnection[] = []
-  readonly #connectionsMax: number
+  readonly #waiting: ((connection: HttpConnection) => void)[] = []
+  #opened = 0
 
   constructor(url: string, connectionsMax: number) {
     this.#url = url
     this.#connectionsMax = connectionsMax
   }
 
-  /** Fails when every connection is in use: then the rate is beyond what is loaded. */
   async exchange(request: string): Promise<HttpAnswer> {
-    const connection = this.#idle.pop() ?? (await this.#open())
+    const connection = await this.#take()
     const answer = await connection.exchange(request)
-    this.#idle.push(connection)
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#idle.push(connection)
+    else next(connection)
     return answer
   }
 
@@ -25,10 +31,11 @@ export class ConnectionPool {
     for (const connection of this.#all) connection.close()
   }
 
-  async #open(): Promise<HttpConnection> {
-    if (this.#all.length >= this.#connectionsMax) {
-      throw new Error(`more than ${this.#connectionsMax} requests are open at once: it cannot keep up`)
-    }
+  async #take(): Promise<HttpConnection> {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) return idle
+    if (this.#opened === this.#connectionsMax) return new Promise((resolve) => this.#waiting.push(resolve))
+    this.#opened++
     const connection = await HttpConnection.open(this.#url)
     this.#all.push(connection)
     return connection

@@ -8,8 +8,10 @@ import type { Context } from '../runner/bench.ts'
 import { profileFlags } from '../runner/child.ts'
 
 const quietSampleMs = 250
+/** One may be of a moment in which others had the machine. */
+const quietSamples = 3
 const quietShareMax = 0.1
-const quietTimeoutMs = 120_000
+const quietTimeoutMs = 600_000
 
 export class MeasuredProgram {
   readonly url: string
@@ -58,10 +60,12 @@ export class MeasuredProgram {
   /** Resolves once it has nothing left to do: decided, followed and loaded. */
   async quiet(): Promise<void> {
     const deadline = systemClock.now() + quietTimeoutMs
-    for (let before = await this.#cpuSeconds(); ;) {
+    let before = await this.#cpuSeconds()
+    for (let quiet = 0; quiet < quietSamples;) {
       await systemClock.sleep(quietSampleMs)
       const after = await this.#cpuSeconds()
-      if (((after - before) * 1000) / quietSampleMs < quietShareMax) return
+      const share = ((after - before) * 1000) / quietSampleMs
+      quiet = share < quietShareMax ? quiet + 1 : 0
       if (systemClock.now() > deadline) throw new Error('the program does not come to rest')
       before = after
     }

@@ -4,6 +4,8 @@ import { systemClock } from '#core'
 import { HttpClient } from '../../cli/demo/http-client.ts'
 import { claimsPath } from './claim-request.ts'
 
+const pollMs = 5
+
 /** The ids of the winners after a sequence, in their order; some hundred at most. */
 export interface Winners {
   after(sequence: number): Promise<readonly string[]>
@@ -34,6 +36,8 @@ export function winnersOverHttp(url: string, couponId: string): Winners {
     async after(sequence) {
       const cursor = sequence === 0 ? '' : `&cursor=${Buffer.from(String(sequence)).toString('base64url')}`
       const { status, body } = await client.send('GET', `${claimsPath(couponId)}?limit=500${cursor}`)
+      // The tables are made after the program is ready.
+      if (status === 503) return []
       if (status !== 200) throw new Error(`listing the winners answered ${status}: ${JSON.stringify(body)}`)
       return (body as { readonly items: readonly { readonly claimId: string }[] }).items.map(
         ({ claimId }) => claimId,
@@ -43,7 +47,10 @@ export function winnersOverHttp(url: string, couponId: string): Winners {
   }
 }
 
-const pollMs = 5
+/** Resolves once the row of a coupon's winner number `sequence` is there. */
+export async function untilWinner(winners: Winners, sequence: number): Promise<void> {
+  while ((await winners.after(sequence - 1)).length === 0) await systemClock.sleep(pollMs)
+}
 
 /** When each of the first `count` winners was first seen, by claim id, on `performance.now`'s clock. */
 export async function watchWinners(winners: Winners, count: number): Promise<ReadonlyMap<string, number>> {
