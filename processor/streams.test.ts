@@ -39,6 +39,26 @@ function counting(): Topology {
   return builder.build()
 }
 
+/** Keeps all that was ever said under a key. */
+function hoarding(): Topology {
+  const builder = new TopologyBuilder()
+  const said = keyValueStore({ name: 'said', key: utf8, value: utf8 })
+  const { done } = builder.processor({
+    name: 'hoard',
+    from: builder.source({ name: 'source', topics: ['in'], key: utf8, value: utf8 }),
+    stores: { said },
+    outputs: { done: output<string, string>() },
+    init: ({ stores, emit }) => ({
+      process({ key, value }) {
+        stores.said.put(key, (stores.said.get(key) ?? '') + value)
+        emit.done(key, 'done')
+      },
+    }),
+  })
+  builder.sink({ name: 'sink', from: done, topic: 'out', key: utf8, value: utf8, samePartition: true })
+  return builder.build()
+}
+
 async function open(partitions = 1): Promise<EngineHarness> {
   const harness = await EngineHarness.open([topic('in', partitions), topic('out', partitions)])
   onTestFinished(() => harness.close())
@@ -181,6 +201,16 @@ describe('poison', () => {
     await harness.start(counting())
     expect(told(await harness.readAtLeast('out', 1))).toEqual(['a=poison'])
   })
+})
+
+test('an entry larger than its changelog takes stops the thread, and nothing of it is written', async () => {
+  const harness = await open()
+  const streams = await harness.start(hoarding())
+  await harness.append('in', [['a', 'x'.repeat(600_000)]])
+  await harness.readAtLeast('out', 1)
+  await harness.append('in', [['a', 'x'.repeat(600_000)]])
+  expect(await streams.failed).toMatchObject({ code: 'PROCESSOR_OUTPUT_TOO_LARGE' })
+  expect(await harness.read('out')).toHaveLength(1)
 })
 
 describe('start', () => {

@@ -74,6 +74,12 @@ export class OutputTarget {
     )
   }
 
+  /** The same for the record written last, whoever wrote it. */
+  checkLast(): void {
+    const last = this.builders.at(-1)
+    if (last !== undefined) this.check(last)
+  }
+
   #moveLast(builder: RecordBatchBuilder): RecordBatchBuilder {
     const cursor = new RecordCursor([Buffer.from(builder.finish())])
     const count = builder.count - 1

@@ -5,7 +5,7 @@
 import type { GroupMetadata, PartitionOffset, RecordBatchBuilder, TransactionRequest } from '#log'
 import type { Checkpoint } from '#state'
 import type { Task, TaskProgress } from '../task.ts'
-import type { TransactionOutputs } from '../transaction-outputs.ts'
+import type { OutputTarget, TransactionOutputs } from '../transaction-outputs.ts'
 
 /** The changelog topic of a store, and which one it is. */
 export interface ChangelogIdentity {
@@ -45,6 +45,10 @@ export interface SealedTransaction {
   readonly now: number
 }
 
+/**
+ * Errors: PROCESSOR_OUTPUT_TOO_LARGE when one entry of a store is larger than its changelog takes. Nobody can say then
+ * which record is to blame, so it stops the thread instead of setting one aside.
+ */
 export function seal(options: SealOptions): SealedTransaction {
   const tasks = options.tasks.map((task) => sealTask(task, options))
   const offsets: (PartitionOffset & { metadata: string })[] = []
@@ -64,13 +68,20 @@ function sealTask(task: Task, options: SealOptions): SealedTask {
   const { positionStore } = state
   if (positionStore === undefined) return { task, position, changelogs: [] }
   const stores = new Set([positionStore, ...state.dirtyStores()])
+  const targetOf = (store: string): OutputTarget =>
+    outputs.target(options.changelog(store).topic, task.partition)
   const changelogs = [...stores].map((store): SealedChangelog => {
     const identity = options.changelog(store)
-    const target = outputs.target(identity.topic, task.partition)
+    const target = targetOf(store)
     if (store === positionStore) state.sealPosition(position, target.open(), now)
     return { store, builders: target.builders, identity }
   })
-  state.seal((store) => outputs.target(options.changelog(store).topic, task.partition).open(), now)
+  state.seal((store) => {
+    const target = targetOf(store)
+    target.checkLast()
+    return target.open()
+  }, now)
+  for (const store of stores) targetOf(store).checkLast()
   // What was written may have been taken back: a store without records keeps the checkpoint that it has.
   return {
     task,
