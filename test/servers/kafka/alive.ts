@@ -1,5 +1,6 @@
-/** How many brokers a cluster says it has, in Kafka's own protocol by hand: ready before any client is tried. */
+/** Which brokers a cluster says it has, in Kafka's own protocol by hand: ready before any client is tried. */
 import { connect } from 'node:net'
+import { FrameSplitter } from './frames.ts'
 
 const metadata = 3
 
@@ -15,23 +16,38 @@ function request(): Buffer {
   return frame
 }
 
-/** 0 while it does not answer within `timeoutMs`. */
-export function brokersAlive(port: number, timeoutMs = 1000): Promise<number> {
+/** Ids of the brokers that take part. Empty while this one does not answer within `timeoutMs`. */
+export function brokersAlive(port: number, timeoutMs = 1000): Promise<number[]> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
-    let received = Buffer.alloc(0)
-    const done = (count: number): void => {
+    const splitter = new FrameSplitter()
+    const done = (ids: number[]): void => {
       socket.destroy()
-      resolve(count)
+      resolve(ids)
     }
-    socket.setTimeout(timeoutMs, () => done(0))
-    socket.once('error', () => done(0))
-    socket.once('close', () => done(0))
+    socket.setTimeout(timeoutMs, () => done([]))
+    socket.once('error', () => done([]))
+    socket.once('close', () => done([]))
     socket.once('connect', () => socket.write(request()))
     socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk])
-      // Size, correlation id, then the array of brokers.
-      if (received.length >= 12) done(received.readInt32BE(8))
+      for (const frame of splitter.push(chunk)) done(brokerIds(frame))
     })
   })
+}
+
+/** Size, correlation id, then the array of brokers: id, host, port, rack. */
+function brokerIds(frame: Buffer): number[] {
+  const ids: number[] = []
+  let position = 12
+  const skipText = (): void => {
+    position += 2 + Math.max(0, frame.readInt16BE(position))
+  }
+  for (let left = frame.readInt32BE(8); left > 0; left--) {
+    ids.push(frame.readInt32BE(position))
+    position += 4
+    skipText()
+    position += 4
+    skipText()
+  }
+  return ids
 }

@@ -167,7 +167,7 @@ async function format(
 async function untilComplete(ports: readonly NodePorts[], cluster: KafkaCluster): Promise<void> {
   const until = Date.now() + startMs
   for (const { client } of ports) {
-    while ((await brokersAlive(client)) < ports.length) {
+    while ((await brokersAlive(client)).length < ports.length) {
       if (Date.now() > until) throw new Error(`Kafka's brokers did not find each other:\n${cluster.log()}`)
       await sleep(50)
     }

@@ -34,7 +34,7 @@ export async function startDockerKafka(): Promise<SharedKafka & { stop(): Promis
     stopSignal: 'TERM',
   })
   const until = Date.now() + startMs
-  while ((await brokersAlive(port)) === 0) {
+  while ((await brokersAlive(port)).length === 0) {
     if (server.ended() || Date.now() > until) {
       await server.stop()
       throw new Error(`Kafka did not start in a container:\n${server.output()}`)

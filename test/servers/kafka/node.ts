@@ -15,7 +15,7 @@ export interface KafkaNode {
   stop(): Promise<void>
   /** kill -9. Resolves once the process has ended. */
   kill(): Promise<void>
-  /** Starts it again if it has ended, and resolves once it answers. */
+  /** Starts it again if it has ended, and resolves once it takes part. */
   start(): Promise<void>
   /** `stop` and `start`. */
   restart(): Promise<void>
@@ -80,7 +80,7 @@ export function kafkaNode({ id, port, folder, java, classpath }: NodeOptions): K
     async start() {
       if (process === undefined || process.ended()) process = launch()
       const until = Date.now() + startMs
-      while ((await brokersAlive(port)) === 0) {
+      while (!(await brokersAlive(port)).includes(id)) {
         if (process.ended() || Date.now() > until) throw new Error(`Kafka did not start:\n${log()}`)
         await sleep(50)
       }
