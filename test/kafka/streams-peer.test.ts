@@ -8,7 +8,7 @@ import { commandSerde, couponTopics, couponTopology } from '#domain/coupon'
 import type { CouponCommand, OpeningTerms } from '#domain/coupon'
 import { TopologyTestDriver, bytes, encode } from '#topology'
 import { startKafkaStreams } from '../../bench/peers/kafka-streams.ts'
-import type { KafkaStreamsPeer } from '../../bench/peers/kafka-streams.ts'
+import type { KafkaStreamsOptions, KafkaStreamsPeer } from '../../bench/peers/kafka-streams.ts'
 import { kafka, kafkaTools } from '../servers/kafka/index.ts'
 
 const { brokers, prefix } = kafka()
@@ -79,58 +79,99 @@ async function texts(topic: string, count: number): Promise<Texts> {
   return byPartition
 }
 
-describe('the Kafka Streams peer', () => {
-  it('gives the results and statuses that our topology gives', async () => {
-    const all = [...commands()]
-    const written = all.map((command) => ({
+/** Our own topology, given the very records that the peer is given. */
+class Reference {
+  readonly #driver = new TopologyTestDriver(couponTopology({ topics }), { partitions })
+  readonly #offsets: number[] = []
+  #seen = 0
+
+  async readTo(count: number): Promise<void> {
+    const input = await tools.consume({ topic: topics.issue, maxMessages: count })
+    const pipe = this.#driver.inputTopic(topics.issue, bytes, bytes)
+    // Partitions come in any order, each in its own: what was seen of each before is left out by offset.
+    for (const { partition, timestamp, timestampType, key, value, offset } of input) {
+      expect(timestampType).toBe('LogAppendTime')
+      if (offset < (this.#offsets[partition] ?? 0)) continue
+      const piped = pipe.pipe(Buffer.from(key ?? ''), Buffer.from(value ?? ''), { partition, timestamp })
+      expect(piped.offset).toBe(offset)
+      this.#offsets[partition] = offset + 1
+      this.#seen++
+    }
+    expect(this.#seen).toBe(count)
+  }
+
+  /** All that was written so far. */
+  texts(topic: string): Texts {
+    const byPartition: string[][] = Array.from({ length: partitions }, () => [])
+    for (const { partition, key, value } of this.#driver.outputTopic(topic, bytes, bytes).readAll())
+      byPartition[partition]?.push(`${text(key)} ${text(value)}`)
+    return byPartition
+  }
+}
+
+async function expectSame(reference: Reference): Promise<void> {
+  for (const topic of [topics.result, topics.status]) {
+    const expected = reference.texts(topic)
+    const seen = await texts(topic, expected.flat().length)
+    // One line, not thousands, when they differ.
+    for (const [partition, lines] of expected.entries()) {
+      const differs = lines.findIndex((line, at) => line !== seen[partition]?.[at])
+      expect(seen[partition]?.[differs]).toBe(lines[differs])
+      expect(seen[partition]).toHaveLength(lines.length)
+    }
+  }
+}
+
+async function produce(written: Iterable<CouponCommand>): Promise<void> {
+  await tools.produce(
+    topics.issue,
+    Array.from(written, (command) => ({
       key: command.couponId,
       value: Buffer.from(encode(commandSerde, command)).toString(),
-    }))
-    await tools.produce(topics.issue, written)
-    const stateDirectory = join(folder, 'state')
-    const options = { brokers, applicationId: `${prefix}peer`, topics, commitIntervalMs: 10 }
-    peer = await startKafkaStreams({ ...options, stateDirectory })
+    })),
+  )
+}
+
+describe('the Kafka Streams peer', () => {
+  it('gives the results and statuses of our topology, also after a restore and after kill -9', async () => {
+    const all = [...commands()]
+    await produce(all)
+    const options: KafkaStreamsOptions = {
+      brokers,
+      applicationId: `${prefix}peer`,
+      topics,
+      stateDirectory: join(folder, 'first'),
+      commitIntervalMs: 10,
+      settings: { 'main.consumer.session.timeout.ms': 6000 },
+    }
+    peer = await startKafkaStreams(options)
     await peer.running()
-
-    const input = await tools.consume({ topic: topics.issue, maxMessages: all.length })
-    const driver = new TopologyTestDriver(couponTopology({ topics }), { partitions })
-    const ours = driver.inputTopic(topics.issue, bytes, bytes)
-    for (const { partition, timestamp, key, value, offset, timestampType } of input) {
-      expect(timestampType).toBe('LogAppendTime')
-      const piped = ours.pipe(Buffer.from(key ?? ''), Buffer.from(value ?? ''), { partition, timestamp })
-      expect(piped.offset).toBe(offset)
-    }
-    const expected = (topic: string): { readonly texts: Texts; readonly count: number } => {
-      const records = driver.outputTopic(topic, bytes, bytes).readAll()
-      const byPartition: string[][] = Array.from({ length: partitions }, () => [])
-      for (const { partition, key, value } of records)
-        byPartition[partition]?.push(`${text(key)} ${text(value)}`)
-      return { texts: byPartition, count: records.length }
-    }
-    const results = expected(topics.result)
-    expect(results.count).toBe(all.length)
-    expect(await texts(topics.result, results.count)).toEqual(results.texts)
-    const statuses = expected(topics.status)
-    expect(await texts(topics.status, statuses.count)).toEqual(statuses.texts)
-
+    const reference = new Reference()
+    await reference.readTo(all.length)
+    await expectSame(reference)
     expect(await peer.processed()).toBe(all.length)
     const usage = peer.usage()
     expect(usage.cpuSeconds).toBeGreaterThan(0)
     expect(usage.peakBytes).toBeGreaterThan(50 * 2 ** 20)
     expect(await peer.stop()).toBe(all.length)
 
-    // Killed with its state gone, it goes on from what it had committed.
-    peer = await startKafkaStreams({
-      ...options,
-      stateDirectory: join(folder, 'empty'),
-      settings: { 'main.consumer.session.timeout.ms': 6000 },
-    })
+    // From nothing but its changelogs.
+    const elsewhere = { ...options, stateDirectory: join(folder, 'second') }
+    peer = await startKafkaStreams(elsewhere)
     await peer.running()
     const restored = peer.events.filter(({ event }) => event === 'restore-end')
-    expect(restored.map(({ records = 0 }) => records).reduce((sum, each) => sum + each)).toBeGreaterThan(700)
+    expect(restored.reduce((sum, { records = 0 }) => sum + records, 0)).toBeGreaterThan(700)
+
     await peer.kill()
-    const before = await tools.offsets(topics.result)
-    expect([...before.values()].reduce((sum, each) => sum + each)).toBeGreaterThanOrEqual(all.length)
+    const killedAt = Date.now()
+    const more = all.slice(-400)
+    await produce(more)
+    peer = await startKafkaStreams(elsewhere)
+    const decision = await peer.until(({ event }) => event === 'first-decision')
+    expect(decision.at).toBeGreaterThan(killedAt)
+    await reference.readTo(all.length + more.length)
+    await expectSame(reference)
+    expect(await peer.stop()).toBe(more.length)
   })
 })
 
