@@ -14,6 +14,8 @@ const codes = {
   LOG_OFFSET_OUT_OF_RANGE: { reaction: 'stop', retrySafe: true },
   LOG_UNAVAILABLE: { reaction: 'retry', retrySafe: true },
   LOG_FENCED: { reaction: 'abandon-task', retrySafe: false },
+  LOG_UNSUPPORTED: { reaction: 'stop', retrySafe: true },
+  LOG_UNAUTHORIZED: { reaction: 'stop', retrySafe: true },
   LOG_IN_USE: { reaction: 'stop', retrySafe: true },
   LOG_CORRUPT: { reaction: 'stop', retrySafe: false },
   LOG_CLOSED: { reaction: 'stop', retrySafe: false },

@@ -1,0 +1,31 @@
+import type { Clock } from '#core'
+
+const firstWaitMs = 5
+const lastWaitMs = 500
+
+/** Waits between tries of one thing: short at first, doubling, never past its deadline. */
+export class Backoff {
+  readonly #clock: Clock
+  readonly #deadline: number
+  readonly #signal: AbortSignal | undefined
+  #waitMs = firstWaitMs
+
+  constructor(clock: Clock, withinMs: number, signal?: AbortSignal) {
+    this.#clock = clock
+    this.#deadline = clock.now() + withinMs
+    this.#signal = signal
+  }
+
+  get isOver(): boolean {
+    return this.#signal?.aborted === true || this.#clock.now() >= this.#deadline
+  }
+
+  /** False when there is no time left for another try. */
+  async wait(): Promise<boolean> {
+    if (this.isOver) return false
+    const left = this.#deadline - this.#clock.now()
+    await this.#clock.sleep(Math.min(this.#waitMs, left), this.#signal)
+    this.#waitMs = Math.min(this.#waitMs * 2, lastWaitMs)
+    return this.#signal?.aborted !== true
+  }
+}

@@ -1,0 +1,2 @@
+/** How brokers' logs and quotas know us. */
+export const clientName = 'millrace'

@@ -1,0 +1,55 @@
+import type { ConnectionOptions } from '@platformatic/kafka'
+import { BrokerConnection, addressName } from './broker-connection.ts'
+import type { BrokerAddress } from './broker-connection.ts'
+import { NoAnswer } from './no-answer.ts'
+
+/**
+ * The connections of one owner, at most one a broker: a broker answers the requests of one connection in turn, so an
+ * owner whose requests wait (a fetch for data) or must keep an order (appends) has connections of its own.
+ */
+export class Connections {
+  readonly #options: ConnectionOptions
+  readonly #open = new Map<string, Promise<BrokerConnection>>()
+  #closed = false
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  /** The open connection, or a new one. Errors: NoAnswer. */
+  async to(address: BrokerAddress): Promise<BrokerConnection> {
+    if (this.#closed) throw new NoAnswer('These connections are closed.', false)
+    const name = addressName(address)
+    const existing = this.#open.get(name)
+    if (existing !== undefined) {
+      const connection = await existing
+      if (connection.isOpen) return connection
+      if (this.#open.get(name) === existing) this.#open.delete(name)
+      return this.to(address)
+    }
+    const opening = this.#connect(address)
+    this.#open.set(name, opening)
+    try {
+      return await opening
+    } catch (error) {
+      if (this.#open.get(name) === opening) this.#open.delete(name)
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const opening = [...this.#open.values()]
+    this.#open.clear()
+    await Promise.all(
+      opening.map((connection) => connection.then((open) => open.close()).catch(() => undefined)),
+    )
+  }
+
+  async #connect(address: BrokerAddress): Promise<BrokerConnection> {
+    const connection = await BrokerConnection.open(address, this.#options)
+    if (!this.#closed) return connection
+    await connection.close()
+    throw new NoAnswer('These connections were closed.', false)
+  }
+}

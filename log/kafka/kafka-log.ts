@@ -1,0 +1,141 @@
+import { silentLogger } from '#core'
+import type { Clock, Logger } from '#core'
+import { logError } from '../index.ts'
+import type {
+  Appender,
+  AppenderOptions,
+  JoinOptions,
+  Log,
+  LogAdmin,
+  Membership,
+  Reader,
+  ReaderOptions,
+  Transactor,
+  TransactorOptions,
+} from '../index.ts'
+import { KafkaAdmin } from './admin.ts'
+import { KafkaAppender } from './appender.ts'
+import { Cluster } from './cluster.ts'
+import { parseKafkaUrl } from './kafka-url.ts'
+import { KafkaReader } from './reader.ts'
+import { SoleMembership } from './sole-membership.ts'
+import { TopicDirectory } from './topic-directory.ts'
+import { KafkaTransactor } from './transactor.ts'
+
+export interface KafkaLogOptions {
+  /** `kafka://[user:password@]host:port,…[?options]`, see kafka-url.ts. */
+  readonly url: string
+  readonly clock: Clock
+  readonly logger?: Logger
+  /** How long the first broker may take to be reached, milliseconds. Default 10,000. */
+  readonly openTimeoutMs?: number
+  /** How long a record may take to be appended before its append fails, milliseconds. Default 30,000. */
+  readonly deliveryTimeoutMs?: number
+}
+
+const defaultOpenTimeoutMs = 10_000
+const defaultDeliveryTimeoutMs = 30_000
+
+/**
+ * The log on Apache Kafka 4.0 or newer with transactions version 2.
+ * Errors: LOG_INVALID_REQUEST (the URL), LOG_UNAVAILABLE (no broker answers), LOG_UNSUPPORTED (names what it lacks),
+ * LOG_UNAUTHORIZED.
+ */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+  const { bootstrap, connection, requestTimeoutMs } = parseKafkaUrl(options.url)
+  const cluster = new Cluster({ bootstrap, connection, clock: options.clock })
+  try {
+    await cluster.open(options.openTimeoutMs ?? defaultOpenTimeoutMs)
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+  return new KafkaLog(cluster, requestTimeoutMs, options)
+}
+
+class KafkaLog implements Log {
+  readonly clusterId: string
+  readonly admin: LogAdmin
+  readonly #cluster: Cluster
+  readonly #topics: TopicDirectory
+  readonly #logger: Logger
+  readonly #requestTimeoutMs: number
+  readonly #deliveryTimeoutMs: number
+  readonly #memberships = new Set<SoleMembership>()
+  readonly #others = new Set<KafkaAppender | KafkaReader | KafkaTransactor>()
+  #closing: Promise<void> | undefined
+
+  constructor(cluster: Cluster, requestTimeoutMs: number, options: KafkaLogOptions) {
+    this.clusterId = cluster.clusterId
+    this.#cluster = cluster
+    this.#logger = options.logger ?? silentLogger
+    this.#requestTimeoutMs = requestTimeoutMs
+    this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs
+    this.#topics = new TopicDirectory(cluster)
+    this.admin = new KafkaAdmin(cluster, () => this.#assertOpen())
+  }
+
+  appender(options: AppenderOptions = {}): Appender {
+    this.#assertOpen()
+    const appender = new KafkaAppender({
+      cluster: this.#cluster,
+      topics: this.#topics,
+      appender: options,
+      requestTimeoutMs: this.#requestTimeoutMs,
+      deliveryTimeoutMs: this.#deliveryTimeoutMs,
+      onClosed: (closed) => this.#others.delete(closed),
+    })
+    this.#others.add(appender)
+    return appender
+  }
+
+  reader(options: ReaderOptions = {}): Reader {
+    this.#assertOpen()
+    const reader = new KafkaReader({
+      cluster: this.#cluster,
+      reader: options,
+      onClosed: (closed) => this.#others.delete(closed),
+    })
+    this.#others.add(reader)
+    return reader
+  }
+
+  async transactor(transactionalId: string, options: TransactorOptions = {}): Promise<Transactor> {
+    this.#assertOpen()
+    const transactor = await KafkaTransactor.open({
+      cluster: this.#cluster,
+      topics: this.#topics,
+      transactionalId,
+      transactor: options,
+      requestTimeoutMs: this.#requestTimeoutMs,
+      onClosed: (closed) => this.#others.delete(closed),
+    })
+    this.#others.add(transactor)
+    return transactor
+  }
+
+  async join(options: JoinOptions): Promise<Membership> {
+    this.#assertOpen()
+    const membership = await SoleMembership.join(options, this.#topics, this.#logger, (closed) =>
+      this.#memberships.delete(closed),
+    )
+    this.#memberships.add(membership)
+    return membership
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** Members leave first: their `revoked` may still commit. */
+  async #close(): Promise<void> {
+    await Promise.all([...this.#memberships].map((membership) => membership.leave()))
+    await Promise.all([...this.#others].map((other) => other.close()))
+    await this.#cluster.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw logError('LOG_CLOSED', 'The log is closed. Open it again.')
+  }
+}
