@@ -1,5 +1,5 @@
 /** Kafka's own tools, as the tests of interoperability will use them. */
-import { Admin } from '@platformatic/kafka'
+import { Admin, Producer, stringSerializers } from '@platformatic/kafka'
 import { afterAll, describe, expect, it } from 'vitest'
 import { kafka, kafkaTools, startKafka } from '../servers/kafka/index.ts'
 
@@ -41,6 +41,39 @@ describe("Kafka's tools", () => {
     const topic = `${prefix}empty`
     await admin.createTopics({ topics: [topic], partitions: 1, replicas: 1 })
     expect(await tools.consume({ topic, timeoutMs: 500 })).toEqual([])
+  })
+
+  it('tell a transaction that is open, and what an aborted one wrote', async () => {
+    const topic = `${prefix}transactional`
+    await admin.createTopics({ topics: [topic], partitions: 1, replicas: 1 })
+    const transactionalId = `${prefix}id`
+    const producer = new Producer({
+      clientId: 'test',
+      bootstrapBrokers: brokers.split(','),
+      serializers: stringSerializers,
+      idempotent: true,
+      transactionalId,
+    })
+    try {
+      const transaction = await producer.beginTransaction()
+      await transaction.send({
+        messages: [{ topic, key: 'key', value: 'aborted', headers: { name: 'header' } }],
+      })
+      const described = await tools.transactions('describe', '--transactional-id', transactionalId)
+      expect(described).toMatch(/Ongoing/)
+      await transaction.abort()
+    } finally {
+      await producer.close()
+    }
+    await tools.produce(topic, [{ key: 'key', value: 'plain' }])
+    const values = async (isolation: 'read_committed' | 'read_uncommitted'): Promise<unknown[]> => {
+      const records = await tools.consume({ topic, isolation, timeoutMs: 2000 })
+      return records.map(({ value, headers }) => ({ value, headers }))
+    }
+    const aborted = { value: 'aborted', headers: [['name', 'header']] }
+    const plain = { value: 'plain', headers: [] }
+    expect(await values('read_uncommitted')).toEqual([aborted, plain])
+    expect(await values('read_committed')).toEqual([plain])
   })
 
   it('describe topics, groups and transactions', async () => {
