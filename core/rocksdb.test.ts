@@ -59,6 +59,9 @@ test('a damaged directory asks to be wiped', async () => {
 test('a place where nothing can be created is not taken for damaged data', async () => {
   await writeFile(join(directory, 'file'), '')
   for (const path of [join(directory, 'file', 'below'), '/proc/millrace']) {
-    await expect(RocksDatabase.open(path)).rejects.toMatchObject({ code: 'ROCKSDB_FAILED', reaction: 'stop' })
+    await expect(RocksDatabase.open(path)).rejects.toMatchObject({
+      code: 'DIRECTORY_FAILED',
+      reaction: 'stop',
+    })
   }
 })

@@ -8,10 +8,9 @@
  * Errors: ROCKSDB_LOCKED (another process has the directory), ROCKSDB_CORRUPT (it cannot be opened),
  * ROCKSDB_FAILED (a read or a write failed, a full disk among them), ROCKSDB_CLOSED (used after it was closed).
  */
-import { mkdir } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
 import { RocksLevel } from '@nxtedition/rocksdb'
 import { MillraceError, messageOf } from './errors.ts'
+import { makeDirectory } from './owned-directory.ts'
 
 export interface RocksOptions {
   /** Memory for unflushed writes, bytes. */
@@ -52,6 +51,8 @@ export class RocksDatabase {
 
   /** Opens the directory, and creates it (with its parents) when it is missing. */
   static async open(location: string, options: RocksOptions = {}): Promise<RocksDatabase> {
+    // First: the constructor below begins to open by itself.
+    await makeDirectory(location)
     const db = new RocksLevel(location, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
@@ -63,11 +64,6 @@ export class RocksDatabase {
       cacheSize: options.cacheBytes ?? 32 << 20,
       parallelism: 1,
     })
-    try {
-      await makeDirectory(resolve(location))
-    } catch (error) {
-      throw failed(`create ${location}`, error)
-    }
     try {
       await db.open()
     } catch (error) {
@@ -249,23 +245,4 @@ function openError(location: string, error: unknown): MillraceError {
     `${location} cannot be opened: ${text}`,
     { domain: 'external', reaction: damaged ? 'wipe-restore' : 'stop', cause },
   )
-}
-
-/**
- * Creates a directory with its parents. Not by `recursive`: Node asks again without end where a parent exists but
- * takes no entries (/proc, for one).
- */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    const parent = dirname(path)
-    if (code !== 'ENOENT' || parent === path) throw error
-    await makeDirectory(parent)
-    await mkdir(path).catch((second: NodeJS.ErrnoException) => {
-      if (second.code !== 'EEXIST') throw second
-    })
-  }
 }
