@@ -29,9 +29,9 @@ it('a broker dies, sleeps and comes back with what it had', async () => {
     await node?.start()
     expect(await brokersAlive(port)).toEqual([1])
 
-    node?.pause()
+    await node?.pause()
     expect(await brokersAlive(port, 300)).toEqual([])
-    node?.resume()
+    await node?.resume()
     expect(await brokersAlive(port, 10_000)).toEqual([1])
 
     await node?.restart()

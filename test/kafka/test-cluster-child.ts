@@ -3,6 +3,6 @@ import { startKafka } from '../servers/kafka/cluster.ts'
 
 const { brokers, nodes } = await startKafka()
 // A stopped process hears nothing of our end by itself.
-nodes[0]?.pause()
+await nodes[0]?.pause()
 process.send?.(brokers)
 setInterval(() => {}, 1000)

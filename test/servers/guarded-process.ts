@@ -9,22 +9,24 @@ export interface GuardedProcess {
   ended(): boolean
   /** Resolves once it has ended, for whatever reason. */
   readonly end: Promise<void>
-  /** Sends it a signal, without SIG: KILL, STOP, CONT. */
-  signal(name: string): void
+  /** Sends it a signal, without SIG: KILL, STOP, CONT. Resolves once it is sent, or the process has ended. */
+  signal(name: string): Promise<void>
   /** Ends it and waits for that. */
   stop(): Promise<void>
 }
 
 /**
  * A shell between us and the command holds the read end of a pipe: when this process is gone, killed even, the pipe
- * closes and the shell ends the command and runs `cleanup`. Until then a line in the pipe is a signal for the command.
- * A stopped process hears nothing but KILL: it is continued so that it can end.
+ * closes and the shell ends the command and runs `cleanup`. Until then a line in the pipe is a signal for the command,
+ * answered by a line when it is sent. A stopped process hears nothing but KILL: it is continued so that it can end.
  */
 const guard = `
   "$@" </dev/null &
   child=$!
   (
-    while read -r signal; do kill -"$signal" "$child" 2>/dev/null; done
+    # The end of this process may meet an answer: it must still end the command.
+    trap '' PIPE
+    while read -r signal; do kill -"$signal" "$child" 2>/dev/null; echo sent >&3; done
     kill -"$STOP_SIGNAL" "$child" 2>/dev/null && kill -CONT "$child" 2>/dev/null
   ) <&3 &
   # Our pipes may be closed by now, and a shell that says "Killed" into one would end before its cleanup.
@@ -49,6 +51,7 @@ export interface SystemUser {
 }
 
 const outputBytesMax = 16 * 1024
+const newline = 0x0a
 
 export function startGuarded({ command, stopSignal, cleanup = ':', user }: GuardedOptions): GuardedProcess {
   const child: ChildProcess = spawn('sh', ['-c', guard, 'sh', ...command], {
@@ -83,14 +86,22 @@ export function startGuarded({ command, stopSignal, cleanup = ':', user }: Guard
     end(): void
     unref?(): void
     on(event: 'error', heard: () => void): void
+    on(event: 'data', heard: (lines: Buffer) => void): void
   }
   pipe.on('error', () => {})
+  const unanswered: (() => void)[] = []
+  pipe.on('data', (lines) => {
+    for (const byte of lines) if (byte === newline) unanswered.shift()?.()
+  })
   return {
     output: () => output,
     ended: () => ended,
     end,
-    signal(name) {
-      if (!ended) pipe.write(`${name}\n`)
+    async signal(name) {
+      if (ended) return
+      const sent = new Promise<void>((resolve) => unanswered.push(resolve))
+      pipe.write(`${name}\n`)
+      await Promise.race([sent, end])
     },
     async stop() {
       pipe.end()

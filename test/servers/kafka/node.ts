@@ -20,9 +20,9 @@ export interface KafkaNode {
   /** `stop` and `start`. */
   restart(): Promise<void>
   /** SIGSTOP: connections stay, nothing answers. */
-  pause(): void
+  pause(): Promise<void>
   /** SIGCONT. */
-  resume(): void
+  resume(): Promise<void>
   /** The end of what it has logged; what a failing test prints. */
   log(): string
 }
@@ -66,8 +66,8 @@ export function kafkaNode({ id, port, folder, java, classpath }: NodeOptions): K
     })
   const endBy = async (signal: string): Promise<void> => {
     if (process === undefined) return
-    process.signal(signal)
-    process.signal('CONT')
+    await process.signal(signal)
+    await process.signal('CONT')
     await process.end
     await process.stop()
     process = undefined
@@ -89,8 +89,12 @@ export function kafkaNode({ id, port, folder, java, classpath }: NodeOptions): K
       await node.stop()
       await node.start()
     },
-    pause: () => process?.signal('STOP'),
-    resume: () => process?.signal('CONT'),
+    async pause() {
+      await process?.signal('STOP')
+    },
+    async resume() {
+      await process?.signal('CONT')
+    },
     log,
   }
   return node
