@@ -230,7 +230,8 @@ export class StreamThread {
 
   #compute(task: Task, share: number): number {
     if (!task.hasWork) return 0
-    const processed = task.process(share, this.#draft.outputs)
+    const left = this.#options.limits.bytesMax - this.#draftBytes()
+    const processed = task.process(share, left, this.#draft.outputs)
     if (processed === 0) return 0
     this.#draft.tasks.add(task)
     this.#draft.records += processed
@@ -257,7 +258,14 @@ export class StreamThread {
 
   #draftIsFull(): boolean {
     const { recordsMax, bytesMax } = this.#options.limits
-    return this.#draft.records >= recordsMax || this.#draft.outputs.byteLength >= bytesMax
+    return this.#draft.records >= recordsMax || this.#draftBytes() >= bytesMax
+  }
+
+  /** What the transaction being filled holds in memory: outputs, and state that becomes changelog when it is sealed. */
+  #draftBytes(): number {
+    let bytes = this.#draft.outputs.writtenBytes
+    for (const task of this.#draft.tasks) bytes += task.state.pendingBytes
+    return bytes
   }
 
   #newDraft(): Draft {

@@ -203,6 +203,19 @@ describe('poison', () => {
   })
 })
 
+test('a transaction is bounded by the bytes of state that it writes', async () => {
+  const harness = await open()
+  const script: ScriptedOutcome[] = Array.from({ length: 1000 }, () => 'committed')
+  await harness.append(
+    'in',
+    Array.from({ length: 60 }, (_, at): [string, string] => [`k${at}`, 'x'.repeat(100_000)]),
+  )
+  await harness.start(hoarding(), { log: scriptedLog(harness.log, script), limits: { bytesMax: 1 << 20 } })
+  await harness.readAtLeast('out', 60)
+  // 6 MB of state in transactions of about 1 MiB.
+  expect(1000 - script.length).toBeGreaterThanOrEqual(5)
+})
+
 test('an entry larger than its changelog takes stops the thread, and nothing of it is written', async () => {
   const harness = await open()
   const streams = await harness.start(hoarding())

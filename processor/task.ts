@@ -128,14 +128,19 @@ export class Task implements TaskHost {
     return this.inputs.some((input) => input.head() !== undefined)
   }
 
-  /** Processes up to `max` buffered records into `outputs`; returns how many. */
-  process(max: number, outputs: TransactionOutputs): number {
+  /**
+   * Processes buffered records into `outputs`, and returns how many: at most `recordsMax`, and no further one once
+   * they wrote `bytesMax` bytes of outputs and state.
+   */
+  process(recordsMax: number, bytesMax: number, outputs: TransactionOutputs): number {
     this.#outputs = outputs
+    const bytesEnd = outputs.writtenBytes + this.state.pendingBytes + bytesMax
     let processed = 0
-    for (; processed < max; processed++) {
+    while (processed < recordsMax && outputs.writtenBytes + this.state.pendingBytes < bytesEnd) {
       const input = this.#nextInput()
       if (input === undefined) break
       this.#processHead(input, outputs)
+      processed++
     }
     return processed
   }
@@ -180,7 +185,7 @@ export class Task implements TaskHost {
     builder.begin(timestamp)
     writeField(sink.key, key, builder)
     writeField(sink.value, value, builder)
-    builder.end(headers)
+    outputs.writtenBytes += builder.end(headers)
     target.check(builder)
   }
 

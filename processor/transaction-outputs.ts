@@ -123,6 +123,8 @@ export class TransactionOutputs {
   readonly #maxBatchBytes: (topic: string) => number
   /** Targets the record in process wrote to. */
   readonly #touched: OutputTarget[] = []
+  /** Bytes of records written so far; what was rolled back counts too. */
+  writtenBytes = 0
 
   /** @param maxBatchBytes max.message.bytes of a topic */
   constructor(pool: BuilderPool, maxBatchBytes: (topic: string) => number) {

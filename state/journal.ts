@@ -2,6 +2,8 @@
  * The undo log of one record: every change of an overlay Map is noted with what was there before, so that a record
  * that fails is taken back alone. Flat arrays, because this runs for every write of every record.
  */
+import { roughSize } from './value-size.ts'
+
 export type MapKey = string | number
 
 export class Journal {
@@ -10,8 +12,12 @@ export class Journal {
   /** undefined: the key was absent. */
   readonly #previous: unknown[] = []
 
+  /** About how many bytes were written since the last seal; what was rolled back counts too. */
+  writtenBytes = 0
+
   /** Sets `key` in `map` and notes how to undo it. */
   set<V>(map: Map<MapKey, V>, key: MapKey, value: V): void {
+    this.writtenBytes += roughSize(key) + roughSize(value)
     this.#maps.push(map)
     this.#keys.push(key)
     this.#previous.push(map.get(key))

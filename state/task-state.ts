@@ -132,6 +132,11 @@ export class TaskState {
     this.#journal.rollback()
   }
 
+  /** About how many bytes the unsealed writes hold in memory. */
+  get pendingBytes(): number {
+    return this.#journal.writtenBytes
+  }
+
   /** Stores with unsealed writes. */
   dirtyStores(): string[] {
     return [...this.#stores].filter(([, { layered: store }]) => store.dirty).map(([name]) => name)
@@ -151,6 +156,7 @@ export class TaskState {
   seal(nextBuilder: (store: string) => RecordBatchBuilder, timestamp: number): void {
     this.#scans.closeAll()
     for (const [name, { layered: store }] of this.#stores) store.seal(() => nextBuilder(name), timestamp)
+    this.#journal.writtenBytes = 0
   }
 
   /** Appends the hidden record that carries the task's position through the changelog. */
@@ -188,6 +194,7 @@ export class TaskState {
   discard(): void {
     this.#scans.closeAll()
     this.#journal.release()
+    this.#journal.writtenBytes = 0
     for (const { layered: store } of this.#stores.values()) store.discard()
   }
 
