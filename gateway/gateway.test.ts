@@ -140,6 +140,15 @@ describe('the view', () => {
     await stranger.close()
   })
 
+  it('is not made in a directory that holds something else', async () => {
+    await start()
+    const gateway = system.create({ viewDir: `${system.dir}/log` })
+    await expect(gateway.attach(system.log)).rejects.toMatchObject({ code: 'DIRECTORY_FOREIGN' })
+    await gateway.close()
+    await system.open('c', 1)
+    expect((await system.decided('c', 'alice')).status).toBe(201)
+  })
+
   it('answers many readers of one coupon with numbers that fit together', async () => {
     await start()
     await system.open('c', 50)

@@ -42,7 +42,10 @@ export interface GatewayOptions {
   /** May come later, by `attach`; until then what needs it answers 503 `log-unavailable`. */
   readonly log?: Log
   readonly topics: CouponTopics
-  /** A directory of the gateway's own. Disposable: of another log, or unreadable, it is deleted and built again. */
+  /**
+   * A directory of the gateway's own. Disposable: of another log, or unreadable, it is deleted and built again, but only
+   * where a gateway made it.
+   */
   readonly viewDir: string
   readonly reads: CouponReads
   readonly clock: Clock
@@ -74,7 +77,8 @@ export interface Gateway {
   /**
    * Follows the log: resolves once following has begun, not once the views have caught up (see `ready`). Waits for
    * topics that do not exist yet.
-   * Errors: ROCKSDB_LOCKED (another gateway has `viewDir`), LOG_UNAVAILABLE.
+   * Errors: LOG_UNAVAILABLE; for good ROCKSDB_LOCKED (another gateway has `viewDir`), DIRECTORY_FOREIGN (it holds
+   * something that is no view; nothing was touched), DIRECTORY_FAILED.
    */
   attach(log: Log): Promise<void>
   /** Log reachable; views at the log's end as of start; the further checks. */

@@ -1,28 +1,33 @@
-/** The view's database: disposable, bound to one log by its identity. */
-import { rm } from 'node:fs/promises'
-import { RocksDatabase, isMillraceError } from '#core'
+/** The view's database: disposable, bound to one log by its identity, in a directory that carries our marker. */
+import { RocksDatabase, claimDirectory, discardDirectory, isMillraceError } from '#core'
 import type { Logger } from '#core'
 import { identityKey } from './view-keys.ts'
 
 /** Grows when the layout changes; an older view is then rebuilt. */
 const format = 1
 
-/** Opens the view, empty if it belongs to another log, another layout, or cannot be read. Errors: ROCKSDB_LOCKED. */
+/**
+ * Opens the view, empty if it belongs to another log, another layout, or cannot be read.
+ * Errors: DIRECTORY_FOREIGN (the directory holds something that is no view; nothing was touched), DIRECTORY_FAILED,
+ * ROCKSDB_LOCKED.
+ */
 export async function openViewDatabase(
   directory: string,
   log: { readonly clusterId: string; readonly topicIds: readonly string[] },
   logger: Logger,
 ): Promise<RocksDatabase> {
   const identity = JSON.stringify({ format, ...log })
+  await claimDirectory(directory, 'view')
   const db = await openOrUndefined(directory, logger)
   if (db !== undefined) {
     const stored = db.get(identityKey)?.toString()
     if (stored === identity) return db
     if (stored === undefined && isEmpty(db)) return identified(db, identity)
-    logger.info({ directory }, 'The view on disk belongs to another log; it is built again.')
+    logger.warn({ directory }, 'The view on disk belongs to another log; it is built again.')
     await db.close()
   }
-  await rm(directory, { recursive: true, force: true })
+  await discardDirectory(directory, 'view')
+  await claimDirectory(directory, 'view')
   return identified(await RocksDatabase.open(directory, options), identity)
 }
 
