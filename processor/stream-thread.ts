@@ -89,7 +89,7 @@ export class StreamThread {
   readonly #takeovers = new Map<Task, Takeover>()
   readonly #instruments: Instruments
   #status: ThreadStatus = 'created'
-  #transactors: readonly Transactor[] = []
+  readonly #transactors: Transactor[] = []
   #committer: Committer
   #fetcher: Fetcher | undefined
   #membership: Membership | undefined
@@ -398,13 +398,34 @@ export class StreamThread {
 
   async #openTransactors(): Promise<void> {
     const { log, idPrefix } = this.#options
-    for (const transactor of this.#transactors) await transactor.close()
-    const opened: Transactor[] = []
+    for (const transactor of this.#transactors.splice(0)) await transactor.close()
     for (let number = 0; number < transactorCount; number++) {
-      opened.push(await log.transactor(`${idPrefix}-${number}`))
+      const id = `${idPrefix}-${number}`
+      const opened = await this.#untilReachable(`transactional id ${id}`, this.#stop.signal, () =>
+        log.transactor(id),
+      )
+      if (opened === undefined) return
+      this.#transactors.push(opened)
     }
-    this.#transactors = opened
     this.#committer = this.#newCommitter()
+  }
+
+  /** Tries as often as it takes while the log says that trying again helps; undefined when it is given up. */
+  async #untilReachable<T>(
+    what: string,
+    signal: AbortSignal,
+    action: () => Promise<T>,
+  ): Promise<T | undefined> {
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        return await action()
+      } catch (error) {
+        if (!isMillraceError(error) || error.reaction !== 'retry') throw error
+        if (attempt === 1) this.#logger.warn({ what, error }, 'not possible yet, trying again')
+        await this.#options.clock.sleep(retryWaitMs, signal)
+      }
+    }
+    return undefined
   }
 
   #newCommitter(): Committer {
@@ -441,34 +462,23 @@ export class StreamThread {
     this.#setTaskStatus(task, 'restoring')
     this.#fetcher?.forget(task.inputs)
     const abort = new AbortController()
-    const done = this.#restore(task, abort.signal)
+    // The end of the thread ends it too: the loop may be waiting for it.
+    const signal = AbortSignal.any([abort.signal, this.#stop.signal])
+    // The log may be away, or a former owner's transaction undecided.
+    const done = this.#untilReachable(`task ${task.taskId}`, signal, () => this.#restore(task, signal))
     this.#takeovers.set(task, { abort, done })
     try {
       await done
     } finally {
       this.#takeovers.delete(task)
     }
-    if (abort.signal.aborted) return
+    if (signal.aborted) return
     this.#setTaskStatus(task, 'running')
     this.#fetcher?.follow(task.settledOffsets())
     this.#signal.wake()
   }
 
-  /** Takes over, as often as it takes while the log is away or a former owner's transaction is undecided. */
-  async #restore(task: Task, signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      try {
-        return await this.#restoreOnce(task, signal)
-      } catch (error) {
-        if (!isMillraceError(error) || error.reaction !== 'retry') throw error
-        if (attempt === 1)
-          this.#logger.warn({ task: task.taskId, error }, 'task not restored yet, trying again')
-        await this.#options.clock.sleep(retryWaitMs, signal)
-      }
-    }
-  }
-
-  #restoreOnce(task: Task, signal: AbortSignal): Promise<void> {
+  #restore(task: Task, signal: AbortSignal): Promise<void> {
     const { log, clock, appId, stateDir, storage, topics } = this.#options
     return takeOver({
       log,

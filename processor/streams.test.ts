@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { silentLogger, systemClock } from '#core'
-import type { TopicSpec } from '#log'
+import { logError } from '#log'
+import type { Log, TopicSpec } from '#log'
 import { TopologyBuilder, keyValueStore, output, utf8 } from '#topology'
 import type { Topology } from '#topology'
 import { startStreams } from './streams.ts'
@@ -38,6 +39,8 @@ function counting(): Topology {
   builder.sink({ name: 'sink', from: told, topic: 'out', key: utf8, value: utf8, samePartition: true })
   return builder.build()
 }
+
+const unreachable = (): Error => logError('LOG_UNAVAILABLE', 'The log is away. Try again.')
 
 /** Keeps all that was ever said under a key. */
 function hoarding(): Topology {
@@ -123,6 +126,41 @@ describe('exactly once', () => {
       expect(streams.state().thread).toBe('running')
     },
   )
+
+  test('stopping ends a recovery that waits for the log', async () => {
+    const harness = await open()
+    const away = Promise.withResolvers<void>()
+    const script = scriptedLog(harness.log, ['unknown-committed'])
+    let commits = 0
+    const log: Log = {
+      ...script,
+      // Reachable until the first commit; then neither offsets nor transactional ids can be had.
+      admin: {
+        ...script.admin,
+        committedOffsets: (...request) =>
+          commits > 0 ? Promise.reject(unreachable()) : script.admin.committedOffsets(...request),
+      },
+      transactor: async (id, options) => {
+        if (commits > 0 && id.endsWith('-1')) {
+          away.resolve()
+          throw unreachable()
+        }
+        const transactor = await script.transactor(id, options)
+        return {
+          ...transactor,
+          commit() {
+            commits++
+            return transactor.commit()
+          },
+        }
+      },
+    }
+    const streams = await harness.start(counting(), { log })
+    await harness.append('in', [['a', '-']])
+    await away.promise
+    await streams.stop()
+    expect(streams.state().thread).toBe('stopped')
+  })
 
   test('a fenced thread stops, and says so', async () => {
     const harness = await open()
