@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import type { Logger } from '#core'
 import { messageOf } from '#core'
+import { ClientGone } from './http/body.ts'
 import { problem, problemOf } from './http/problem.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { Handler, Route } from './routes/route.ts'
@@ -50,9 +51,16 @@ function answering(handler: Handler, logger: Logger): Handler {
     try {
       return await handler(context)
     } catch (error) {
+      if (error instanceof ClientGone) return nobodyThere(error, logger)
       return problemOf(error)?.response() ?? unexpected(error, logger)
     }
   }
+}
+
+/** Sent to nobody; the status, which others use for this as well, is for the counts. */
+function nobodyThere(error: ClientGone, logger: Logger): Response {
+  logger.debug({ error: messageOf(error.cause) }, error.message)
+  return new Response(null, { status: 499 })
 }
 
 /** What nobody foresaw: told to the log in full, to the client not at all. */

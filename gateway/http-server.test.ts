@@ -1,6 +1,8 @@
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { noMetrics } from '#core'
 import { Harness } from '../test/gateway/harness.ts'
+import { recordingLogger } from '../test/gateway/recording-logger.ts'
 import { serveHttp } from './http-server.ts'
 import type { HttpServer } from './http-server.ts'
 
@@ -50,6 +52,36 @@ it('counts a body that comes in chunks', async () => {
   const answer = await sent
   expect(answer.status).toBe(413)
 })
+
+it.each(['Content-Length: 100\r\n\r\n{"userId":', 'Transfer-Encoding: chunked\r\n\r\n5\r\n{"use\r\n'])(
+  'ends quietly when the client goes away during its upload (%j)',
+  async (upload) => {
+    const { logger, lines } = recordingLogger()
+    const statuses: unknown[] = []
+    const counter = () => ({
+      add: (value = 1, labels: Record<string, unknown> = {}) => {
+        if (value > 0 && 'status' in labels) statuses.push(labels['status'])
+      },
+    })
+    await server.close()
+    await system.restart({ logger, metrics: { ...noMetrics, counter } })
+    const received = Promise.withResolvers<void>()
+    const { gateway } = system
+    const fetchAndTell: typeof gateway.fetch = (request, env) => {
+      received.resolve()
+      return gateway.fetch(request, env)
+    }
+    server = await serveHttp({ ...gateway, fetch: fetchAndTell }, { host: '127.0.0.1', port: 0 })
+    const socket = connect(server.port, '127.0.0.1')
+    socket.write(`POST /api/v1/coupons/c/claims HTTP/1.1\r\nHost: localhost\r\n${upload}`)
+    await received.promise
+    socket.resetAndDestroy()
+    while (!statuses.some((status) => status !== 200)) await fetch(url('/metrics'))
+    expect(statuses.filter((status) => status !== 200)).toEqual([499])
+    expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+    expect(lines).toContainEqual({ level: 'debug', message: expect.stringContaining('went away') })
+  },
+)
 
 it('says which port is taken', async () => {
   await expect(serveHttp(system.gateway, { host: '127.0.0.1', port: server.port })).rejects.toMatchObject({

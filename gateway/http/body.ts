@@ -3,8 +3,16 @@ import { HttpProblem, invalidRequest } from './problem.ts'
 
 const bodyBytesMax = 16 * 1024
 
+/** The client went away before all of its request was here: nobody is left to be answered. */
+export class ClientGone extends Error {
+  constructor(cause: unknown) {
+    super('The client went away during its request.', { cause })
+    this.name = 'ClientGone'
+  }
+}
+
 /**
- * The parsed body. Errors: unsupported-media-type, payload-too-large, invalid-request.
+ * The parsed body. Errors: unsupported-media-type, payload-too-large, invalid-request; ClientGone.
  * A missing Content-Type counts as JSON; a charset other than UTF-8 does not.
  */
 export async function readJson(request: Request): Promise<unknown> {
@@ -43,8 +51,28 @@ function tooLarge(): HttpProblem {
   return new HttpProblem('payload-too-large', { detail: `A body has at most ${bodyBytesMax} bytes.` })
 }
 
-/** With a length that the server has checked the body is read in one go; without one it is counted as it comes. */
 async function readText(request: Request): Promise<string> {
+  try {
+    return await receive(request)
+  } catch (error) {
+    throw isDisconnect(error, request) ? new ClientGone(error) : error
+  }
+}
+
+/** As node:http, its streams and the Fetch standard tell it. */
+function isDisconnect(error: unknown, request: Request): boolean {
+  if (!(error instanceof Error) || error instanceof HttpProblem) return false
+  const { code } = error as NodeJS.ErrnoException
+  return (
+    code === 'ECONNRESET' ||
+    code === 'ERR_STREAM_PREMATURE_CLOSE' ||
+    error.name === 'AbortError' ||
+    request.signal.aborted
+  )
+}
+
+/** With a length that the server has checked the body is read in one go; without one it is counted as it comes. */
+async function receive(request: Request): Promise<string> {
   const length = request.headers.get('content-length')
   if (length !== null && request.headers.get('transfer-encoding') === null) {
     if (Number(length) > bodyBytesMax) throw tooLarge()
