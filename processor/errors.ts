@@ -16,6 +16,8 @@ const codes = {
   PROCESSOR_PUNCTUATOR: { domain: 'user', reaction: 'stop', retrySafe: true },
   /** One output is larger than its topic takes. */
   PROCESSOR_OUTPUT_TOO_LARGE: { domain: 'user', reaction: 'stop', retrySafe: false },
+  /** The outputs were written under another application id. */
+  PROCESSOR_OTHER_APP: { domain: 'user', reaction: 'stop', retrySafe: true },
 } as const satisfies Record<string, Pick<MillraceError, 'domain' | 'reaction' | 'retrySafe'>>
 
 export type ProcessorErrorCode = keyof typeof codes

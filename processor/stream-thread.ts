@@ -52,6 +52,7 @@ export interface StreamThreadOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly limits: TransactionLimits
+  readonly exclusiveOutputs: boolean
   readonly onPoison: PoisonHandler
   readonly repartitionPurge: PurgeLimits
   readonly partitionBufferBytesMax: number
@@ -479,7 +480,7 @@ export class StreamThread {
   }
 
   #restore(task: Task, signal: AbortSignal): Promise<void> {
-    const { log, clock, appId, stateDir, storage, topics } = this.#options
+    const { log, clock, appId, stateDir, storage, topics, exclusiveOutputs } = this.#options
     return takeOver({
       log,
       clock,
@@ -491,6 +492,7 @@ export class StreamThread {
       changelog: (store) => topics.changelog(store),
       deleteRetentionMs: (topic) => topics.deleteRetentionMs(topic),
       purgedTopics: topics.repartition,
+      exclusiveOutputs,
       signal,
       onProgress: ({ store, position, target }) => {
         this.#instruments.restoreRemaining(task.taskId, store, Math.max(0, target - position))

@@ -308,6 +308,21 @@ describe('start', () => {
     expect(told(await harness.readAtLeast('out', 2))).toEqual(['a=1', 'a=2'])
   })
 
+  test('outputs that another application id has written are not written again', async () => {
+    const harness = await open()
+    const first = await harness.start(counting(), { exclusiveOutputs: true })
+    await harness.append('in', [['a', '-']])
+    await harness.readAtLeast('out', 1)
+    await first.stop()
+    const other = await harness.start(counting(), { exclusiveOutputs: true, appId: 'other' })
+    expect(await other.failed).toMatchObject({ code: 'PROCESSOR_OTHER_APP' })
+    await other.stop()
+    await rm(harness.stateDir, { recursive: true })
+    await harness.start(counting(), { exclusiveOutputs: true })
+    await harness.append('in', [['a', '-']])
+    expect(told(await harness.readAtLeast('out', 2))).toEqual(['a=1', 'a=2'])
+  })
+
   test('stopping twice is stopping once', async () => {
     const harness = await open()
     const streams = await startStreams({

@@ -34,6 +34,11 @@ export interface StreamsOptions {
   readonly limits?: Partial<TransactionLimits>
   /** Default `dlq`. */
   readonly onPoison?: PoisonHandler
+  /**
+   * True: this application alone writes to its sinks. Starting it on outputs that another application id has written
+   * is then refused (PROCESSOR_OTHER_APP) instead of writing everything twice. Default false.
+   */
+  readonly exclusiveOutputs?: boolean
   /** How long dead letters are kept, milliseconds. Default 30 days. */
   readonly deadLetterRetentionMs?: number
   /** When to delete what is processed from repartition topics. Default: every 10,000 records, or after 30 s. */
@@ -90,6 +95,7 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       metrics: options.metrics ?? noMetrics,
       limits: { ...defaultLimits, ...options.limits },
       onPoison: options.onPoison ?? 'dlq',
+      exclusiveOutputs: options.exclusiveOutputs ?? false,
       repartitionPurge: { ...defaultPurge, ...options.repartitionPurge },
       partitionBufferBytesMax: options.partitionBufferBytesMax ?? 4 << 20,
     })

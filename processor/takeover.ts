@@ -11,6 +11,7 @@ import { TaskState, restoreStores, whyUnusable } from '#state'
 import type { ChangelogFacts, RestoreProgress, StateStorage, StoreChangelog, TaskPosition } from '#state'
 import type { ChangelogIdentity } from './commit/seal.ts'
 import { processorError } from './errors.ts'
+import { assertOutputsEmpty } from './exclusive-outputs.ts'
 import type { Task } from './task.ts'
 
 export interface TakeoverOptions {
@@ -25,13 +26,15 @@ export interface TakeoverOptions {
   readonly deleteRetentionMs: (topic: string) => number
   /** Repartition topics, from which processed records are deleted. */
   readonly purgedTopics: ReadonlySet<string>
+  /** True: nobody else writes to the sinks of this topology, so a fresh task has to find them empty. */
+  readonly exclusiveOutputs: boolean
   readonly signal: AbortSignal
   readonly onProgress?: (progress: RestoreProgress) => void
 }
 
 /**
  * Restores the task and sets it to its committed position; gives it up half done when `signal` aborts. Errors:
- * PROCESSOR_POSITION_LOST, PROCESSOR_FENCED (somebody else has the task by now), and the log's.
+ * PROCESSOR_POSITION_LOST, PROCESSOR_OTHER_APP, PROCESSOR_FENCED (somebody else has the task by now), and the log's.
  */
 export async function takeOver(options: TakeoverOptions): Promise<void> {
   const { log, task, group } = options
@@ -43,6 +46,12 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
   if (restored > 0) options.logger.info({ task: task.taskId, records: restored }, 'task restored')
   // A state that is restored half tells nothing about the position.
   if (options.signal.aborted) return
+  if (options.exclusiveOutputs && task.state.position() === undefined && committed.every(isMissing)) {
+    const { partition, subtopology } = task
+    const outputs = subtopology.sinks.filter(({ samePartition }) => samePartition)
+    const partitions = outputs.map(({ topic }) => ({ topic, partition }))
+    await assertOutputsEmpty(log, partitions, { group, task: task.taskId })
+  }
   const edges = await log.admin.offsets(inputs)
   try {
     task.startFrom(startPosition(options, committed, edges))
@@ -50,6 +59,10 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
     if (isMillraceError(error, 'PROCESSOR_POSITION_LOST')) await throwIfOvertaken(options, committed)
     throw error
   }
+}
+
+function isMissing({ offset }: CommittedOffset): boolean {
+  return offset === undefined
 }
 
 /** A successor that has gone on, and purged what it read, leaves the same traces as a position that is lost. */

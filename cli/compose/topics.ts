@@ -1,4 +1,4 @@
-/** The public topics with their settings; changelogs are the processor's own. */
+/** The public topics with their settings; changelogs and dead letters are the processor's own. */
 import { couponTopics } from '#domain/coupon'
 import type { CouponTopics } from '#domain/coupon'
 import type { TopicSpec } from '#log'
@@ -20,10 +20,5 @@ export function topicSpecs(settings: Settings): TopicSpec[] {
     { name: issue, partitions, settings: { cleanup: 'delete', retentionMs: -1, timestamps: 'log-append' } },
     { name: result, partitions, settings: { cleanup: 'delete', retentionMs: -1 } },
     { name: status, partitions, settings: { cleanup: 'compact' } },
-    {
-      name: `${issue}.dlq`,
-      partitions,
-      settings: { cleanup: 'delete', retentionMs: settings.deadLetterRetentionMs },
-    },
   ]
 }
