@@ -115,6 +115,8 @@ describe('opening', () => {
       { couponId: 'x', stock: 1, name: 'n'.repeat(201) },
       { couponId: 'x', stock: 1, startsAt: '2026-01-01T00:00:00' },
       { couponId: 'x', stock: 1, startsAt: 0 },
+      { couponId: 'x', stock: 1, startsAt: '9999-12-31T23:59:59-23:59' },
+      { couponId: 'x', stock: 1, validUntil: '0000-01-01T00:00:00+23:59' },
       { couponId: 'x', stock: 1, startsAt: '2026-01-02T00:00:00Z', endsAt: '2026-01-02T00:00:00Z' },
       { couponId: 'x', stock: 1, discount: { amount: 1 } },
       [],

@@ -9,14 +9,14 @@ import type { RequestFault } from './http/problem.ts'
 
 const id = z.custom<string>(isValidId, idRule)
 
-const instant = z
-  .string('must be an instant such as 2026-11-21T09:00:00+09:00')
-  .transform((text, context) => {
-    const milliseconds = parseInstant(text)
-    if (milliseconds !== undefined) return milliseconds
-    context.addIssue({ code: 'custom', message: 'must be an instant such as 2026-11-21T09:00:00+09:00' })
-    return z.NEVER
-  })
+const instantRule = 'must be an instant such as 2026-11-21T09:00:00+09:00, in UTC of a year from 0000 to 9999'
+
+const instant = z.string(instantRule).transform((text, context) => {
+  const milliseconds = parseInstant(text)
+  if (milliseconds !== undefined) return milliseconds
+  context.addIssue({ code: 'custom', message: instantRule })
+  return z.NEVER
+})
 
 function integer(min: number, max: number): z.ZodNumber {
   const message = `must be an integer from ${min} to ${max}`

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MillraceError } from '#core'
 import { logErrorCodes, logError } from '#log'
@@ -62,6 +63,9 @@ describe('instants', () => {
     ['2026-11-20t19:00:00.1239-05:00', '2026-11-21T00:00:00.123Z'],
     ['2024-02-29T23:59:59.9z', '2024-02-29T23:59:59.900Z'],
     ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
+    ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
+    ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+    ['9999-12-31T23:59:59+23:59', '9999-12-31T00:00:59.000Z'],
   ])('%s is %s', (text, utc) => expect(instantText(parseInstant(text) ?? Number.NaN)).toBe(utc))
 
   it.each([
@@ -77,7 +81,24 @@ describe('instants', () => {
     '2026-01-01 00:00:00Z',
     '1770000000000',
     ' 2026-01-01T00:00:00Z',
+    '9999-12-31T23:59:59-23:59',
+    '0000-01-01T00:00:00+23:59',
   ])('%s is none', (text) => expect(parseInstant(text)).toBeUndefined())
+})
+
+it('what is printed as an instant is taken as one', () => {
+  const first = { min: new Date('0000-01-01'), max: new Date('0000-01-02'), noInvalidDate: true }
+  const last = { min: new Date('9999-12-31'), max: new Date('+010000-01-01'), noInvalidDate: true }
+  const instants = fc.tuple(fc.oneof(fc.date(first), fc.date(last)), fc.integer())
+  fc.assert(
+    fc.property(instants, ([date, shift]) => {
+      const hours = String(Math.abs(shift % 24)).padStart(2, '0')
+      const text = date.toISOString().replace('Z', `${shift < 0 ? '-' : '+'}${hours}:59`)
+      const parsed = parseInstant(text)
+      if (parsed !== undefined) expect(parseInstant(instantText(parsed))).toBe(parsed)
+    }),
+    { numRuns: 2000, seed: 3 },
+  )
 })
 
 describe('pages', () => {

@@ -2,7 +2,14 @@
 
 const form = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/i
 
-/** Milliseconds since the epoch, finer fractions cut off; undefined for a text that is no instant. */
+// Of the years that RFC 3339 can write, in UTC: an offset can lead beyond them.
+const earliest = Date.parse('0000-01-01T00:00:00Z')
+const latest = Date.parse('9999-12-31T23:59:59.999Z')
+
+/**
+ * Milliseconds since the epoch, finer fractions cut off; undefined for a text that is no instant, or one that could not
+ * be written in UTC.
+ */
 export function parseInstant(text: string): number | undefined {
   const match = form.exec(text)
   if (match === null) return undefined
@@ -16,7 +23,8 @@ export function parseInstant(text: string): number | undefined {
   // A day that the month does not have moves the date on.
   if (local.getUTCMonth() !== month - 1 || local.getUTCDate() !== day) return undefined
   const offsetMinutes = (part(9) * 60 + part(10)) * (match[8] === '-' ? -1 : 1)
-  return local.getTime() - offsetMinutes * 60_000
+  const instant = local.getTime() - offsetMinutes * 60_000
+  return instant >= earliest && instant <= latest ? instant : undefined
 }
 
 export function instantText(milliseconds: number): string {
