@@ -65,10 +65,14 @@ describe('POST claims', () => {
   })
 
   it('reaches the log when it comes within 2 s of the start: the log decides by its own time', async () => {
-    await system.open('soon', 5, { startsAt: new Date(system.clock.now() + 1900).toISOString() })
+    const startsAt = new Date(system.clock.now() + 1900).toISOString()
+    await system.open('soon', 5, { startsAt })
     const answer = await system.decided('soon', 'alice')
     expectProblem(answer, 409, 'not-started')
     expect(parseClaimId(idOf(answer))).toBeDefined()
+    expect(answer.body).toMatchObject({ startsAt, reason: 'not-started' })
+    expect(answer.headers.get('retry-after')).toMatch(/^[12]$/)
+    expect(answer.headers.get('preference-applied')).toBe('wait=10')
   })
 
   it('reaches the log within 2 s after the end, and is refused later', async () => {

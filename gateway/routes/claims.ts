@@ -9,6 +9,7 @@ import { pathId } from '../http/ids.ts'
 import { instantText } from '../http/instant.ts'
 import { waitSeconds } from '../http/prefer.ts'
 import { cannedProblem, problem } from '../http/problem.ts'
+import type { ProblemDetails } from '../http/problem.ts'
 import { claimBody, claimPath } from '../representations.ts'
 import { claimingUserOf } from '../schemas.ts'
 import type { Claims, Placement } from '../services/claims.ts'
@@ -60,7 +61,9 @@ async function place(context: Context, options: ClaimRouteOptions): Promise<Resp
   // To who did not ask to wait a repeat is answered like the first time, unless the gate would refuse him now.
   const tellsOutcome = wait !== undefined || (placement.kind === 'repeat' && !placement.gateOpen)
   if (claim.status === 'pending' || !tellsOutcome) return stillAccepted(claim, applied)
-  if (claim.status === 'rejected') return rejected(claim, applied)
+  if (claim.status === 'rejected') {
+    return rejected(claim, applied, () => comeBack(claims.startsAt(couponId), options.clock))
+  }
   // A repeat of a claim that was given back since creates nothing any more.
   const status = claim.status === 'cancelled' ? 200 : 201
   return json(status, claimBody(claim), { location: claimPath(claim.claimId), ...applied })
@@ -90,10 +93,20 @@ function stillAccepted(claim: ClaimState, headers: Readonly<Record<string, strin
   })
 }
 
-function rejected(claim: ClaimState, headers: Readonly<Record<string, string>>): Response {
+function rejected(
+  claim: ClaimState,
+  applied: Readonly<Record<string, string>>,
+  whenStarting: () => ProblemDetails,
+): Response {
   const { claimId, reason = 'internal-error', sequences } = claim
   const members = sequences === undefined ? { claimId, reason } : { claimId, reason, sequences }
-  return problem(reason, { members, headers })
+  if (reason !== 'not-started') return problem(reason, { members, headers: applied })
+  const start = whenStarting()
+  return problem(reason, {
+    ...start,
+    members: { ...members, ...start.members },
+    headers: { ...applied, ...start.headers },
+  })
 }
 
 function appliedHeaders(wait: number | undefined): Readonly<Record<string, string>> {
@@ -108,17 +121,23 @@ const gateRefusals: Readonly<Record<Exclude<GateCode, 'not-started'>, () => Resp
 }
 
 function refused(
-  { code, startsAt = 0 }: Extract<Placement, { kind: 'refused' }>,
+  { code, startsAt = null }: Extract<Placement, { kind: 'refused' }>,
   { clock, onRefused }: ClaimRouteOptions,
 ): Response {
   onRefused(code)
   if (code !== 'not-started') return gateRefusals[code]()
+  return problem('not-started', comeBack(startsAt, clock))
+}
+
+/** What both the gate and the log tell who came before the start. */
+function comeBack(startsAt: number | null, clock: Clock): ProblemDetails {
+  if (startsAt === null) return {}
   const seconds = Math.max(1, Math.ceil((startsAt - clock.now()) / 1000))
-  return problem('not-started', {
-    detail: `The coupon starts at ${instantText(startsAt)}. Nothing was written.`,
+  return {
+    detail: `The coupon starts at ${instantText(startsAt)}. Claim again then.`,
     members: { startsAt: instantText(startsAt) },
     headers: { 'retry-after': String(seconds) },
-  })
+  }
 }
 
 async function show(context: Context, options: ClaimRouteOptions): Promise<Response> {

@@ -43,6 +43,11 @@ export class Claims {
     return !this.#backend.waiters.full
   }
 
+  /** When the coupon starts, milliseconds; null when it always did or is not known. */
+  startsAt(couponId: string): number | null {
+    return this.#backend.coupons.get(couponId)?.snapshot.startsAt ?? null
+  }
+
   /** Errors: unknown-coupon, idempotency-key-reused, overloaded; those of Appender.append. */
   async place(request: ClaimRequest): Promise<Placement> {
     const { coupons, follower, lookUp } = this.#backend
