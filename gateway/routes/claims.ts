@@ -121,12 +121,12 @@ const gateRefusals: Readonly<Record<Exclude<GateCode, 'not-started'>, () => Resp
 }
 
 function refused(
-  { code, startsAt = null }: Extract<Placement, { kind: 'refused' }>,
+  { code, startsAt }: Extract<Placement, { kind: 'refused' }>,
   { clock, onRefused }: ClaimRouteOptions,
 ): Response {
   onRefused(code)
   if (code !== 'not-started') return gateRefusals[code]()
-  return problem('not-started', comeBack(startsAt, clock))
+  return problem('not-started', comeBack(startsAt ?? null, clock))
 }
 
 /** What both the gate and the log tell who came before the start. */
