@@ -304,6 +304,8 @@ describe('winners and a user’s coupons', () => {
     expect(csv.headers.get('content-type')).toMatch(/^text\/csv/)
     expect(csv.headers.get('link')).toBe(`<${path}?limit=1&cursor=${next}>; rel="next"`)
     expect(csv.text).toBe('sequence,userId,claimId,issuedAt\r\n1,alice,c-1,1970-01-01T00:00:00.000Z\r\n')
+    const json = await system.get(path, { accept: 'text/csv;q=0.1, application/json' })
+    expect(json.headers.get('content-type')).toBe('application/json')
     expect(codeOf(await system.get('/api/v1/coupons/none/claims'))).toEqual([404, 'unknown-coupon'])
   })
 

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MillraceError } from '#core'
 import { logErrorCodes, logError } from '#log'
+import { preferredType } from './accept.ts'
 import { readJson, readNothing } from './body.ts'
 import { matches, taggedJson } from './etag.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
@@ -84,6 +85,31 @@ describe('instants', () => {
     '9999-12-31T23:59:59-23:59',
     '0000-01-01T00:00:00+23:59',
   ])('%s is none', (text) => expect(parseInstant(text)).toBeUndefined())
+})
+
+describe('Accept', () => {
+  it.each([
+    [undefined, 'json'],
+    ['', 'json'],
+    ['*/*', 'json'],
+    ['text/csv', 'csv'],
+    ['Text/CSV; header=present', 'csv'],
+    ['text/*', 'csv'],
+    ['text/csv;q=0.1, application/json', 'json'],
+    ['application/json;q=0.1, text/csv;q=0.2', 'csv'],
+    ['text/csv, application/json', 'csv'],
+    ['application/json, text/csv', 'json'],
+    ['text/csv, */*', 'csv'],
+    ['text/csv;q=0.5, */*', 'json'],
+    ['*/*;q=0.5, text/csv;q=0.6', 'csv'],
+    ['text/*, text/csv;q=0', 'json'],
+    ['text/*;q=0.9, application/*;q=0.8', 'csv'],
+    ['text/csv;q=0', 'json'],
+    ['image/png', 'json'],
+    ['text/csv;q=x"\\', 'csv'],
+  ])('%j gets %s', (header, subtype) => {
+    expect(preferredType(header, ['application/json', 'text/csv'])).toMatch(new RegExp(`/${subtype}$`))
+  })
 })
 
 it('what is printed as an instant is taken as one', () => {

@@ -1,11 +1,12 @@
 import type { Context } from 'hono'
+import { preferredType } from '../http/accept.ts'
 import { instantText } from '../http/instant.ts'
 import { encodeCursor, pageOf } from '../http/paging.ts'
 import type { CouponReads } from '../options.ts'
 import { fromStore } from './from-store.ts'
 import { json } from './route.ts'
 
-/** One page of a coupon's winners: JSON, or CSV for who accepts `text/csv`; both name the next page. */
+/** One page of a coupon's winners: JSON, or CSV for who prefers `text/csv`; both name the next page. */
 export async function winnersPage(context: Context, couponId: string, reads: CouponReads): Promise<Response> {
   const { limit, after } = pageOf((name) => context.req.query(name), sequenceOf)
   const page = await fromStore(reads.winners(couponId, after === undefined ? { limit } : { after, limit }))
@@ -17,7 +18,8 @@ export async function winnersPage(context: Context, couponId: string, reads: Cou
   }))
   const nextCursor = page.next === undefined ? null : encodeCursor(String(page.next))
   const headers = { vary: 'accept' }
-  if (!prefersCsv(context.req.header('accept'))) return json(200, { items, nextCursor }, headers)
+  const type = preferredType(context.req.header('accept'), ['application/json', 'text/csv'])
+  if (type === 'application/json') return json(200, { items, nextCursor }, headers)
   // Ids and instants hold neither commas, quotes nor line breaks, so no field needs quoting (RFC 4180).
   const lines = items.map((item) => [item.sequence, item.userId, item.claimId, item.issuedAt].join(','))
   const next =
@@ -32,12 +34,4 @@ export async function winnersPage(context: Context, couponId: string, reads: Cou
 
 function sequenceOf(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined
-}
-
-/** True when CSV is named before JSON, or JSON is not named. */
-function prefersCsv(accept: string | undefined): boolean {
-  const types = (accept ?? '').split(',').map((type) => type.split(';')[0]?.trim().toLowerCase())
-  const csv = types.indexOf('text/csv')
-  const other = types.indexOf('application/json')
-  return csv >= 0 && (other < 0 || csv < other)
 }
