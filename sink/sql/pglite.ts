@@ -2,27 +2,35 @@
  * PostgreSQL inside the process, through PGlite. It runs in the thread that calls it (its first opening takes about
  * two seconds of it), so the composition root gives it a worker. It opens at the first use.
  */
-import { mkdir } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { PGlite, PGliteInterface, Transaction } from '@electric-sql/pglite'
-import { messageOf } from '#core'
+import { claimDirectory, isMillraceError, messageOf } from '#core'
+import type { Logger } from '#core'
 import { sinkError } from '../errors.ts'
 import type { SqlDatabase, SqlParameter, SqlResult, SqlSession, SqlValue } from './database.ts'
-import { classifySqlError } from './sql-errors.ts'
+import { pgliteFiles } from './pglite-directory.ts'
+import { classifySqlError, sqlStateOf } from './sql-errors.ts'
 
-/** @param directory where the database lives; made when missing */
-export function openPglite(directory: string): SqlDatabase {
-  return new PgliteDatabase(directory)
+/**
+ * Files that cannot be opened are deleted and made anew, since they hold only a fold of the log; but never in a
+ * directory that we did not make.
+ * @param directory where the database lives; made when missing. One process at a time: hold `lockPglite`
+ */
+export function openPglite(directory: string, logger: Logger): SqlDatabase {
+  return new PgliteDatabase(directory, logger)
 }
 
 class PgliteDatabase implements SqlDatabase {
   readonly kind = 'pglite'
   readonly #directory: string
   readonly #where: string
+  readonly #logger: Logger
   #opening: Promise<PGlite> | undefined
   #closing: Promise<void> | undefined
 
-  constructor(directory: string) {
+  constructor(directory: string, logger: Logger) {
     this.#directory = directory
+    this.#logger = logger
     this.#where = `PGlite in ${directory}`
   }
 
@@ -58,23 +66,50 @@ class PgliteDatabase implements SqlDatabase {
     try {
       return await work(database)
     } catch (error) {
-      throw classifySqlError(error, this.#where)
+      if (isMillraceError(error) || sqlStateOf(error) !== undefined) {
+        throw classifySqlError(error, this.#where)
+      }
+      // Inside of the process nothing is ever away: what is no answer of the database is its end.
+      throw this.#refused('has failed', error)
     }
   }
 
   async #openDatabase(): Promise<PGlite> {
+    // A directory of others is refused with its own error, and stays as it is.
+    await claimDirectory(this.#directory, 'postgres')
+    const { PGlite: Database } = await import('@electric-sql/pglite')
+    const files = pgliteFiles(this.#directory)
     try {
-      await mkdir(this.#directory, { recursive: true })
-      const { PGlite: Database } = await import('@electric-sql/pglite')
-      return await Database.create(this.#directory)
+      return await Database.create(files)
     } catch (error) {
-      throw sinkError(
-        'SINK_STORE_REFUSED',
-        `${this.#where} does not open: ${messageOf(error)}. Delete the directory; it is rebuilt from the log.`,
-        { cause: error, context: { store: this.#where } },
+      if (isSurroundings(error)) throw this.#refused('does not open', error)
+      this.#logger.warn(
+        { directory: this.#directory, error: messageOf(error) },
+        'The SQL copy on disk cannot be opened; it is deleted and built again from the log.',
       )
     }
+    try {
+      await rm(files, { recursive: true, force: true })
+      return await Database.create(files)
+    } catch (error) {
+      throw this.#refused('does not open', error)
+    }
   }
+
+  #refused(what: string, cause: unknown): Error {
+    return sinkError(
+      'SINK_STORE_REFUSED',
+      `${this.#where} ${what}: ${messageOf(cause)}. Stop Millrace, delete the directory and start again; it is ` +
+        'rebuilt from the log.',
+      { cause, context: { store: this.#where } },
+    )
+  }
+}
+
+/** A full disk or a missing right: deleting the files would help nobody. */
+function isSurroundings(error: unknown): boolean {
+  const text = `${(error as NodeJS.ErrnoException | null)?.code} ${messageOf(error)}`
+  return /\b(ENOSPC|EDQUOT|EACCES|EPERM|EROFS|EMFILE|ENFILE)\b|No space left/.test(text)
 }
 
 async function run(

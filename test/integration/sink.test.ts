@@ -1,5 +1,5 @@
 /** The sink on real stores: exactly once, whatever happens to it, to the stores and to the log. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -444,5 +444,31 @@ describe('a store or the log that is away', () => {
     await sink.close()
     await sql.close()
     expect(sink.state()).toEqual({ sql: 'stopped' })
+  })
+})
+
+describe('the files of PGlite', () => {
+  it('are built again from the log when they cannot be opened, with a line that says so', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-pglite-'))
+    closers.push(async () => rmSync(directory, { recursive: true, force: true }))
+    const said: string[] = []
+    const logger: Logger = { ...silentLogger, warn: (_, message) => said.push(message) }
+    const open = (): SqlDatabase => openSqlDatabase(`pglite:${directory}`, { connections: 1, logger })
+    history.begin()
+    history.go(200)
+    const first = open()
+    const sink = sinkOf(first)
+    await caughtUp(sink)
+    await sink.close()
+    await first.close()
+    expect(said).toEqual([])
+
+    const files = readdirSync(directory, { recursive: true, withFileTypes: true })
+    const control = files.find(({ name }) => name === 'pg_control')
+    truncateSync(join(control?.parentPath ?? '', 'pg_control'), 3)
+    const second = closing(open())
+    await caughtUp(sinkOf(second))
+    await expectTables(second, log, history.results)
+    expect(said).toEqual([expect.stringContaining('built again from the log')])
   })
 })
