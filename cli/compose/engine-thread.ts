@@ -3,7 +3,7 @@
  * thread. Opens log, then processor; closes in the opposite order.
  */
 import { workerData } from 'node:worker_threads'
-import { serve, systemClock } from '#core'
+import { isMillraceError, serve, systemClock } from '#core'
 import { couponTopology } from '#domain/coupon'
 import { EmbeddedBroker, openEmbeddedLog, serveEmbeddedBroker } from '#log/embedded'
 import { startStreams } from '#processor'
@@ -11,6 +11,8 @@ import type { Streams } from '#processor'
 import { CloseStack } from './close-stack.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
+import { startFailed } from './start-failed.ts'
+import type { DirectoryVariable } from './start-failed.ts'
 import type { EngineThreadData, ThreadControl } from './thread-control.ts'
 import { topicNames, topicSpecs } from './topics.ts'
 
@@ -23,19 +25,41 @@ const failure = Promise.withResolvers<void>()
 const opened = new CloseStack()
 
 async function start(): Promise<void> {
-  const broker = await EmbeddedBroker.open({ dir: settings.logUrl.directory, clock, logger, metrics })
+  const dir = settings.logUrl.directory
+  const broker = await EmbeddedBroker.open({ dir, clock, logger, metrics }).catch(blaming('LOG_URL'))
   opened.push('log', () => broker.close())
   const log = await openEmbeddedLog(broker, { clock, logger })
   opened.push('log client', () => log.close())
-  await log.admin.ensureTopics(topicSpecs(settings))
+  await log.admin.ensureTopics(topicSpecs(settings)).catch(blaming('LOG_URL'))
   for (const port of logs) serveEmbeddedBroker(broker, port)
   const { idempotencyRetentionMs } = settings
   const topology = couponTopology({ topics: topicNames(settings), idempotencyRetentionMs })
   const { appId, stateDirectory: stateDir } = settings
-  const streams: Streams = await startStreams({ topology, log, appId, stateDir, clock, logger, metrics })
+  const streams: Streams = await startStreams({
+    topology,
+    log,
+    appId,
+    stateDir,
+    clock,
+    logger,
+    metrics,
+    exclusiveOutputs: true,
+    deadLetterRetentionMs: settings.deadLetterRetentionMs,
+  }).catch(blaming('STATE_DIR'))
   opened.push('processor', () => streams.stop())
-  void streams.failed.then((error) => failure.reject(error))
+  void streams.failed.then((error) => failure.reject(atWork(error)))
   while (!streams.state().ready && !halt.signal.aborted) await clock.sleep(5)
+}
+
+function blaming(variable: DirectoryVariable): (error: unknown) => never {
+  return (error) => {
+    throw startFailed(error, variable, settings)
+  }
+}
+
+/** Directories of tasks are opened while others work already; a failed write may be the log's as well. */
+function atWork(error: Error): unknown {
+  return isMillraceError(error, 'ROCKSDB_FAILED') ? error : startFailed(error, 'STATE_DIR', settings)
 }
 
 const halt = new AbortController()

@@ -11,7 +11,8 @@ import type { Clock, Logger } from '#core'
 import { createGateway, serveHttp } from '#gateway'
 import type { Log } from '#log'
 import { openEmbeddedLog } from '#log/embedded'
-import type { CouponReads } from '#sink'
+import { lockPglite } from '#sink'
+import type { CouponReads, PgliteLock } from '#sink'
 import { localUrl } from '../banner.ts'
 import type { Settings } from '../settings.ts'
 import { createMetrics, metricsText } from './metrics.ts'
@@ -87,12 +88,26 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const failed = Promise.withResolvers<never>()
   const stopping = new AbortController()
   let log: Log | undefined
+  let databaseLock: PgliteLock | undefined
   const follow = async (): Promise<void> => {
     log = await openEmbeddedLog(gatewayLog.port1, { clock, logger })
-    await gateway.attach(log)
+    await gateway.attach(log).catch((error: unknown) => {
+      throw startFailed(error, 'VIEW_DIR', settings)
+    })
+  }
+  // Held here, not in the sink's thread: that one may be ended by force.
+  const lockDatabase = async (): Promise<void> => {
+    const { databaseUrl } = settings
+    if (databaseUrl.kind !== 'pglite') return
+    try {
+      databaseLock = await lockPglite(databaseUrl.directory)
+    } catch (error) {
+      throw startFailed(error, 'DATABASE_URL', settings)
+    }
   }
   const begin = async (): Promise<void> => {
     await Promise.all([follow(), engine.control.start()])
+    await lockDatabase()
     decides = true
     while (!stopping.signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
     if (stopping.signal.aborted) return
@@ -112,7 +127,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
 
   engine.failure.catch((error: unknown) => failed.reject(error))
   const begun = begin().catch((error: unknown) => {
-    if (!stopping.signal.aborted && !threadEnded(error)) failed.reject(startFailed(error, settings))
+    if (!stopping.signal.aborted && !threadEnded(error)) failed.reject(error)
   })
 
   let stopped: Promise<void> | undefined
@@ -123,6 +138,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     await log?.close()
     for (const thread of threads.toReversed()) await thread.stop()
     await begun
+    await databaseLock?.release()
     reads.port1.close()
     gatewayLog.port1.close()
     sinkLog.port1.close()

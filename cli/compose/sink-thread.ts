@@ -25,7 +25,7 @@ async function start(): Promise<void> {
   const { databaseUrl, redisUrl } = settings
   const sql = openSqlDatabase(
     databaseUrl.kind === 'pglite' ? `pglite:${databaseUrl.directory}` : databaseUrl.url,
-    { connections: settings.sinkConnections },
+    { connections: settings.sinkConnections, logger },
   )
   opened.push('SQL', () => sql.close())
   serve(reads, createCouponReads(sql))

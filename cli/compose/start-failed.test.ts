@@ -2,22 +2,54 @@ import { expect, it } from 'vitest'
 import { MillraceError } from '#core'
 import { readSettings } from '../settings.ts'
 import { startFailed } from './start-failed.ts'
+import type { DirectoryVariable } from './start-failed.ts'
 
-const settings = readSettings({ STATE_DIR: '/srv/state' })
+const settings = readSettings({ STATE_DIR: '/srv/state', PARTITIONS: '8' })
+
+function failed(code: string, variable: DirectoryVariable, context = {}): MillraceError {
+  const cause = new MillraceError(code, 'It does\nnot work.', {
+    domain: 'external',
+    reaction: 'stop',
+    context,
+  })
+  return startFailed(cause, variable, settings) as MillraceError
+}
 
 it.each([
   ['LOG_IN_USE', 'LOG_URL'],
   ['PROCESSOR_STATE_IN_USE', 'STATE_DIR'],
+  ['STATE_LOCKED', 'STATE_DIR'],
   ['ROCKSDB_LOCKED', 'VIEW_DIR'],
-])('names the variable to change after %s, in one line', (code, variable) => {
-  const cause = new MillraceError(code, 'in use', { domain: 'external', reaction: 'stop' })
-  const found = startFailed(cause, settings) as MillraceError
+  ['ROCKSDB_LOCKED', 'DATABASE_URL'],
+] as const)('names the variable to change after %s, in one line', (code, variable) => {
+  const found = failed(code, variable)
   expect(found.code).toBe('CLI_DIRECTORY_IN_USE')
-  expect(found.message).toContain(variable)
+  expect(found.message).toContain(`set ${variable}`)
   expect(found.message).not.toContain('\n')
+})
+
+it.each([
+  ['DIRECTORY_FOREIGN', 'STATE_DIR'],
+  ['DIRECTORY_FAILED', 'LOG_URL'],
+  ['ROCKSDB_FAILED', 'VIEW_DIR'],
+  ['LOG_CORRUPT', 'LOG_URL'],
+] as const)('names the variable whose directory is to blame for %s, in one line', (code, variable) => {
+  expect(failed(code, variable)).toMatchObject({ code, message: `${variable}: It does not work.` })
+})
+
+it.each([
+  ['coupon-issue has 4 partitions, expected 8', 'PARTITIONS=8: '],
+  ['coupon-issue.dlq has retentionMs=1, expected 2', 'DEAD_LETTER_RETENTION: '],
+])('names the variable after topics that differ: %s', (difference, start) => {
+  const found = failed('LOG_TOPIC_MISMATCH', 'LOG_URL', { differences: [difference] })
+  expect(found.message.startsWith(start)).toBe(true)
+})
+
+it('names APP_ID when the results are of another application', () => {
+  expect(failed('PROCESSOR_OTHER_APP', 'STATE_DIR').message).toMatch(/^APP_ID: /)
 })
 
 it('leaves other errors as they are', () => {
   const other = new Error('other')
-  expect(startFailed(other, settings)).toBe(other)
+  expect(startFailed(other, 'LOG_URL', settings)).toBe(other)
 })

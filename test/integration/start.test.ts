@@ -146,6 +146,7 @@ describe('beside a running one', () => {
     ['LOG_URL', () => ({ LOG_URL: 'embedded:taken/log' })],
     ['STATE_DIR', () => ({ STATE_DIR: 'taken/state' })],
     ['VIEW_DIR', () => ({ VIEW_DIR: 'taken/view' })],
+    ['DATABASE_URL', () => ({ DATABASE_URL: 'pglite:taken/postgres' })],
   ])('says in one line that %s has to change', async (variable, taken) => {
     const { code, stderr } = await new Run(['start'], { ...environmentIn('free'), ...taken() }).ended
     expect(code).toBe(1)
