@@ -23,10 +23,16 @@ function integer(min: number, max: number): z.ZodNumber {
   return z.int(message).min(min, message).max(max, message)
 }
 
+const percentRule = 'must be a number from 0 to 100'
+const currencyRule = 'must be three capital letters'
+
 const discount = z.union(
   [
-    z.strictObject({ percent: z.number().min(0).max(100) }),
-    z.strictObject({ amount: integer(0, Number.MAX_SAFE_INTEGER), currency: z.string().regex(/^[A-Z]{3}$/) }),
+    z.strictObject({ percent: z.number(percentRule).min(0, percentRule).max(100, percentRule) }),
+    z.strictObject({
+      amount: integer(0, Number.MAX_SAFE_INTEGER),
+      currency: z.string(currencyRule).regex(/^[A-Z]{3}$/, currencyRule),
+    }),
   ],
   'must be {"percent": 0 to 100} or {"amount": in the minor unit, "currency": "three capital letters"}',
 )
@@ -78,9 +84,14 @@ function isOnlyUserId(body: object): boolean {
 }
 
 function checked<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body)
+  const parsed = schema.safeParse(body, { error: inOwnWords })
   if (parsed.success) return parsed.data
   throw invalidRequest(parsed.error.issues.flatMap(faultsOf))
+}
+
+/** For faults whose rule has no words of its own: what is not even the object that the rules are about. */
+function inOwnWords({ code }: z.core.$ZodRawIssue): string {
+  return code === 'invalid_type' ? 'must be a JSON object' : 'is not valid here'
 }
 
 function faultsOf(issue: z.core.$ZodIssue): RequestFault[] {
