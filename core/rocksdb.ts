@@ -227,7 +227,7 @@ function failed(what: string, cause: unknown): MillraceError {
 const lockedText = /While lock file|lock hold by current process/
 /** The surroundings are at fault, not the data: deleting it would help nobody. */
 const surroundingsText =
-  /No space left|Permission denied|Operation not permitted|Read-only file system|Too many open files|quota exceeded/i
+  /No space left|Permission denied|Operation not permitted|Read-only file system|Too many open files|quota exceeded|EEXIST: file already exists/i
 
 function openError(location: string, error: unknown): MillraceError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error

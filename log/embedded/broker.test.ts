@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RocksDatabase } from '#core'
 import { appendValues, readAll, valuesOf } from '../conformance/harness.ts'
@@ -20,6 +22,15 @@ describe('EmbeddedBroker.open', () => {
     expect(failure).toMatchObject({ code: 'LOG_IN_USE' })
     expect((failure as Error).message).toContain(dir)
     expect((failure as Error).message).not.toContain('\n')
+  })
+
+  it('does not call a place where nothing can be created damaged', async () => {
+    const dir = await testDirectory()
+    await writeFile(join(dir, 'file'), '')
+    const open = (path: string): Promise<EmbeddedBroker> =>
+      EmbeddedBroker.open({ dir: join(dir, path), clock: new TestClock() })
+    await expect(open('file')).rejects.toMatchObject({ code: 'ROCKSDB_FAILED' })
+    await expect(open('file/below')).rejects.toMatchObject({ code: 'DIRECTORY_FAILED' })
   })
 
   it('never stamps a time below the last one, also after a restart with a clock that went back', async () => {

@@ -68,7 +68,10 @@ export class EmbeddedBroker {
     this.#maintenance = maintenance
   }
 
-  /** Errors: LOG_IN_USE (another process, or another handle of this one), LOG_CORRUPT. */
+  /**
+   * Errors: LOG_IN_USE (another process, or another handle of this one), LOG_CORRUPT, DIRECTORY_FAILED (the directory
+   * cannot be made), ROCKSDB_FAILED (it cannot be used: a full disk, a missing right).
+   */
   static async open(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
     const { clock, logger = silentLogger, metrics = noMetrics } = options
     const database = await openDatabase(options)
@@ -168,6 +171,8 @@ async function openDatabase(options: EmbeddedBrokerOptions): Promise<RocksDataba
         },
       )
     }
+    // A wrong path, a full disk or a missing right is no damage: nobody has to look for a backup.
+    if (isMillraceError(error) && !isMillraceError(error, 'ROCKSDB_CORRUPT')) throw error
     throw logError(
       'LOG_CORRUPT',
       `The embedded log in ${options.dir} cannot be opened. Restore it from a backup.`,
