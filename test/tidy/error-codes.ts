@@ -1,7 +1,8 @@
 /** Error codes as the sources name them: string literals and keys of tables that look like `ROOM_WHAT_HAPPENED`. */
 import { Visitor, parseSync } from 'oxc-parser'
 
-const form = /^(CLI|COUPON|GATEWAY|INVARIANT|LOG|PROCESSOR|ROCKSDB|RPC|SINK|STATE|TOPOLOGY)(_[A-Z]+)+$/
+const form =
+  /^(CLI|COUPON|DIRECTORY|GATEWAY|INVARIANT|LOG|PROCESSOR|ROCKSDB|RPC|SINK|STATE|TOPOLOGY)(_[A-Z]+)+$/
 
 export function errorCodesIn(path: string, text: string, notCodes: ReadonlySet<string>): string[] {
   const found = new Set<string>()
