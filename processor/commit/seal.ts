@@ -32,7 +32,7 @@ export interface SealedChangelog {
   readonly identity: ChangelogIdentity
 }
 
-export interface SealedTask {
+interface SealedTask {
   readonly task: Task
   readonly position: TaskProgress
   readonly changelogs: readonly SealedChangelog[]
