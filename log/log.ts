@@ -233,7 +233,10 @@ export interface Transactor {
   prepare(
     request: TransactionRequest,
   ): Promise<Exclude<TransactionOutcome, { kind: 'committed' }> | undefined>
-  /** Commits what `prepare` sent. Resolves when the outcome is durable and visible to readers. */
+  /**
+   * Commits what `prepare` sent. Resolves when the outcome is durable. Readers see it then, or, where brokers write
+   * markers after they have decided (Kafka), some milliseconds later; the last stable offset tells.
+   */
   commit(): Promise<TransactionOutcome>
   /** Gives up what `prepare` sent. */
   abort(): Promise<void>

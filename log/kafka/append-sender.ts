@@ -250,7 +250,7 @@ export class AppendSender {
   }
 
   #wakeAt(at: number, now: number): void {
-    if (this.#alarm !== undefined && this.#alarm.at <= at && this.#alarm.at > now) return
+    if (this.#alarm !== undefined && this.#alarm.at <= at) return
     this.#alarm?.stop.abort()
     this.#alarm = undefined
     if (at === Infinity) return
@@ -261,6 +261,9 @@ export class AppendSender {
 
   async #wakeAfter(ms: number, signal: AbortSignal): Promise<void> {
     await this.#clock.sleep(ms, signal)
-    if (!signal.aborted) this.#schedule()
+    if (signal.aborted) return
+    // A timer may fire a little early: what is not due yet sets the alarm again.
+    this.#alarm = undefined
+    this.#schedule()
   }
 }

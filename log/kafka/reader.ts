@@ -126,7 +126,8 @@ export class KafkaReader implements Reader {
         this.#throwErrors()
         if (this.#woken) return found
         const askable = this.#followed.askable(() => true)
-        const begun = this.#fetcher.start(askable, Math.max(0, Math.min(left, fetchWaitMs)))
+        // It may outlast this poll: the next one takes what it brings.
+        const begun = this.#fetcher.start(askable, left > 0 ? fetchWaitMs : 0)
         if (left > 0) {
           await this.#wait(left, this.#changed.promise)
           continue
