@@ -190,7 +190,7 @@ describe('changing', () => {
   it('is 504 when the decision does not come', async () => {
     system.decider.pause()
     const waiting = system.open('late', 1)
-    await system.clock.sleep(50)
+    await system.untilWaiting()
     system.clock.advance(10_000)
     expect(codeOf(await waiting)).toEqual([504, 'outcome-unknown'])
   })
@@ -324,11 +324,14 @@ describe('winners and a user’s coupons', () => {
     expect((await system.get(`/api/v1/users/alice/coupons?cursor=${next}`)).body['nextCursor']).toBe(next)
   })
 
-  it.each(['SINK_STORE_UNAVAILABLE', 'RPC_CLOSED'])('is 503 while the store is away: %s', async (code) => {
-    const away = failing(code)
-    await system.open('c', 1)
-    await system.restart({ reads: { winners: away, userCoupons: away } })
-    expect(codeOf(await system.get('/api/v1/users/alice/coupons'))).toEqual([503, 'store-unavailable'])
-    expect(codeOf(await system.get('/api/v1/coupons/c/claims'))).toEqual([503, 'store-unavailable'])
-  })
+  it.each(['SINK_STORE_UNAVAILABLE', 'SINK_STORE_REFUSED', 'RPC_CLOSED'])(
+    'is 503 while the store is away: %s',
+    async (code) => {
+      const away = failing(code)
+      await system.open('c', 1)
+      await system.restart({ reads: { winners: away, userCoupons: away } })
+      expect(codeOf(await system.get('/api/v1/users/alice/coupons'))).toEqual([503, 'store-unavailable'])
+      expect(codeOf(await system.get('/api/v1/coupons/c/claims'))).toEqual([503, 'store-unavailable'])
+    },
+  )
 })

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noMetrics, silentLogger } from '#core'
+import type { Gauge, Metrics } from '#core'
 import type { Log } from '#log'
 import { EmbeddedBroker, openEmbeddedLog } from '#log/embedded'
 import { couponTopics } from '#domain/coupon'
@@ -39,6 +40,7 @@ export class Harness {
   readonly log: Log
   readonly decider: Decider
   gateway: Gateway
+  #waiting = 0
   readonly #options: HarnessOptions
 
   private constructor(
@@ -86,7 +88,7 @@ export class Harness {
       reads: noReads,
       clock: this.clock,
       logger: silentLogger,
-      metrics: noMetrics,
+      metrics: this.#metrics(),
       metricsText: async () => ({ contentType: 'text/plain', body: '' }),
       loopback: true,
       resultRetentionMs: 7 * 24 * 3600_000,
@@ -105,6 +107,23 @@ export class Harness {
 
   async untilReady(gateway = this.gateway): Promise<void> {
     while (!(await gateway.ready()).ready) await this.clock.sleep(5)
+  }
+
+  /** Until so many requests wait for a decision. Not with metrics of one's own. */
+  async untilWaiting(count = 1): Promise<void> {
+    for (;;) {
+      await this.get('/metrics')
+      if (this.#waiting >= count) return
+      await this.clock.yield()
+    }
+  }
+
+  #metrics(): Metrics {
+    const waiters: Gauge = { set: (count) => void (this.#waiting = count) }
+    return {
+      ...noMetrics,
+      gauge: (options) => (options.name === 'millrace_gateway_waiters' ? waiters : noMetrics.gauge(options)),
+    }
   }
 
   async call(
