@@ -56,8 +56,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       log: attached !== undefined && !attached.backend.follower.stalled(),
       views: attached?.caughtUp === true,
     }
-    for (const check of options.readinessChecks ?? []) checks[check.name] = await check.isReady()
-    return { ready: Object.values(checks).every(Boolean), checks }
+    let isReady = Object.values(checks).every(Boolean)
+    for (const check of options.readinessChecks ?? []) {
+      const holds = await check.isReady()
+      checks[check.name] = holds
+      if (check.required !== false && !holds) isReady = false
+    }
+    return { ready: isReady, checks }
   }
 
   const checkOperator = operatorPermission(options)

@@ -36,6 +36,8 @@ export interface UserCoupon {
 export interface ReadinessCheck {
   readonly name: string
   isReady(): boolean | Promise<boolean>
+  /** Default true. False: shown only, since claims are decided without it. */
+  readonly required?: boolean
 }
 
 export interface GatewayOptions {

@@ -75,7 +75,11 @@ export class Follower {
       help: 'Batches given up because another sink had moved the store.',
       labels,
     })
-    this.#up = metrics.gauge({ name: 'sink_store_up', help: '1 while the store is reachable.', labels })
+    this.#up = metrics.gauge({
+      name: 'sink_store_up',
+      help: '1 while the store is kept up, 0 while it is away or after it was given up.',
+      labels,
+    })
   }
 
   get state(): FollowerState {
@@ -109,7 +113,10 @@ export class Follower {
           await this.#turn(stop, cut)
         } catch (error) {
           if (stop.aborted) return
-          if (!passes(error)) throw error
+          if (!passes(error)) {
+            this.#up.set(0, { store: this.#options.store.name })
+            throw error
+          }
           await this.#waitOut(error, stop)
         }
       }

@@ -17,6 +17,7 @@ import { localUrl } from '../banner.ts'
 import type { Settings } from '../settings.ts'
 import { createMetrics, metricsText } from './metrics.ts'
 import type { MetricsSnapshot } from './metrics.ts'
+import { SinkHealth } from './sink-health.ts'
 import { startFailed } from './start-failed.ts'
 import { startThread, threadEnded } from './thread.ts'
 import type { Thread } from './thread.ts'
@@ -27,7 +28,7 @@ export interface RunningProgram {
   readonly url: string
   /** Resolves once claims are decided and every view is up to date. */
   readonly ready: Promise<void>
-  /** Rejects when a part fails; the program cannot go on then. */
+  /** Rejects when the engine or the gateway fails. A sink that fails is told in the log and by `/readyz` only. */
   readonly failure: Promise<never>
   /** Stops accepting, finishes what was accepted, closes everything in order. */
   stop(): Promise<void>
@@ -50,11 +51,12 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const registry = createMetrics({ processMetrics: true })
   const threads: Thread[] = []
   const reads = new MessageChannel()
+  const sinkHealth = new SinkHealth(logger)
   let decides = false
   const gateway = createGateway({
     topics: topicNames(settings),
     viewDir: settings.viewDirectory,
-    reads: connect<CouponReads>(reads.port1),
+    reads: sinkHealth.reads(connect<CouponReads>(reads.port1)),
     clock,
     logger,
     metrics: registry.metrics,
@@ -64,7 +66,10 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     advertisedUrl: settings.advertisedUrl,
     resultRetentionMs: settings.resultRetentionMs,
     idempotencyRetentionMs: settings.idempotencyRetentionMs,
-    readinessChecks: [{ name: 'processor', isReady: () => decides }],
+    readinessChecks: [
+      { name: 'processor', isReady: () => decides },
+      { name: 'sink', isReady: () => sinkHealth.works, required: false },
+    ],
   })
   const http = await serveHttp(gateway, { host: settings.host, port: settings.port, clock }).catch(
     (error: unknown) => {
@@ -121,8 +126,11 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
       stopGrace: { ms: sinkStopMsMax, clock },
     })
     threads.push(sink)
-    sink.failure.catch((error: unknown) => failed.reject(error))
-    await sink.control.start()
+    const sinkFailed = (error: unknown): void => {
+      if (!stopping.signal.aborted) sinkHealth.failed(error)
+    }
+    sink.failure.catch(sinkFailed)
+    await sink.control.start().then(() => sinkHealth.started(), sinkFailed)
   }
 
   engine.failure.catch((error: unknown) => failed.reject(error))

@@ -134,6 +134,45 @@ describe('millrace start', () => {
   })
 })
 
+describe('an SQL copy that cannot be kept up', () => {
+  it('ends the copies, not the sale, and is told by the log, by /readyz and by the lists', async () => {
+    const settled = async (program: Program, status: number): Promise<unknown> => {
+      for (;;) {
+        const answer = await fetch(`${program.url}/api/v1/users/ann/coupons`)
+        const body = (await answer.json()) as { items?: unknown[]; code?: string }
+        const there = answer.status === status && (status !== 200 || body.items?.length === 1)
+        if (there) return status === 200 ? body.items : body.code
+        await systemClock.sleep(20)
+      }
+    }
+    const sell = async (program: Program): Promise<number> => {
+      const headers = { 'content-type': 'application/json', prefer: 'wait=10' }
+      const post = (path: string, body: object) =>
+        fetch(`${program.url}/api/v1/coupons${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+      await post('', { couponId: 'one', stock: 5 })
+      return (await post('/one/claims', { userId: 'ann' })).status
+    }
+    const first = await startProgram(join(directory, 'copied'), systemClock)
+    expect(await sell(first)).toBe(201)
+    await settled(first, 200)
+    await first.stop()
+
+    let stderr = ''
+    const other = await startProgram(join(directory, 'other'), systemClock, {
+      environment: { DATABASE_URL: `pglite:${join(directory, 'copied', 'postgres')}` },
+      onStderr: (text) => (stderr += text),
+    })
+    expect(await settled(other, 503)).toBe('store-unavailable')
+    expect(await sell(other)).toBe(201)
+    const ready = await fetch(`${other.url}/readyz`)
+    expect(ready.status).toBe(200)
+    expect(await ready.json()).toMatchObject({ checks: { processor: true, sink: false } })
+    expect(await (await fetch(`${other.url}/metrics`)).text()).toContain('sink_store_up{store="sql"} 0')
+    expect(stderr).toContain('Claims are still decided')
+    expect(await other.stop()).toBe(0)
+  })
+})
+
 describe('beside a running one', () => {
   let program: Program
   beforeAll(async () => {
