@@ -55,7 +55,7 @@ export async function checkHistory(
       throw sinkError(
         'SINK_LOG_CHANGED',
         `${what} have read ${topic}-${partition} to offset ${position}, but it ends at ${highWatermark}: the log lost ` +
-          'records or was replaced. Run `millrace reset` to empty the stores and rebuild them from this log.',
+          `records or was replaced. Put back a backup of the log, or ${emptyStores}.`,
         { context },
       )
     }
@@ -64,11 +64,16 @@ export async function checkHistory(
   return ends
 }
 
+/** The way to copies of this log, in the words of the settings. */
+const emptyStores =
+  'stop and give it empty stores: an empty database in DATABASE_URL (of PGlite, delete the directory), and the keys in ' +
+  'REDIS_URL flushed; both are rebuilt from this log'
+
 export function logChanged(what: string, found: string, identity: LogIdentity): Error {
   return sinkError(
     'SINK_LOG_CHANGED',
     `${what} follow another log (${found}) than the one configured (${identity.logId}). ` +
-      'Set LOG_URL back, or run `millrace reset` to empty the stores and rebuild them from this log.',
+      `Set LOG_URL back, or ${emptyStores}.`,
     { context: { found, expected: identity.logId, topic: identity.topic } },
   )
 }

@@ -110,7 +110,7 @@ class IoredisClient implements RedisClient {
       return sinkError(
         'SINK_STORE_REFUSED',
         `${this.#where} refused for good: ${error.message}. Check its user's rights and that the keys are Millrace's ` +
-          'alone; `millrace reset` rebuilds them from the log.',
+          'alone; flushed keys are rebuilt from the log.',
         { cause: error, context },
       )
     }

@@ -39,7 +39,8 @@ export function classifySqlError(error: unknown, where: string): MillraceError {
   return sinkError(
     'SINK_STORE_REFUSED',
     `${where} refused a statement for good: ${messageOf(error)} (SQLSTATE ${state}). ` +
-      'Check the rights and that nobody else writes to these tables; `millrace reset` rebuilds them from the log.',
+      'Check the rights and that nobody else writes to these tables; an empty database in DATABASE_URL is filled from ' +
+      'the log.',
     { cause: error, context: { store: where, sqlState: state } },
   )
 }

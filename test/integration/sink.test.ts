@@ -135,7 +135,7 @@ describe.each([
     log.topicId = 'another'
     const changed = sinkOf(sql)
     await expect(changed.ready).rejects.toMatchObject({ code: 'SINK_LOG_CHANGED' })
-    expect((await changed.failed).message).toContain('millrace reset')
+    expect((await changed.failed).message).toContain('empty database in DATABASE_URL')
     await changed.close()
 
     log.topicId = 'topic'
