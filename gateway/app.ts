@@ -9,12 +9,14 @@ import type { Handler, Route } from './routes/route.ts'
 
 export function createApp(routes: readonly Route[], metrics: RequestMetrics, logger: Logger): Hono {
   const app = new Hono()
+  // Apart from the methods' own handlers: Hono composes a chain for every request that two handlers match.
+  const otherMethods = new Hono()
   for (const [path, methods] of byPath(routes)) {
     for (const [method, handler] of methods) {
       app.on(method, path, metrics.measured(`${method} ${path}`, answering(handler, logger)))
     }
     const allow = allowed([...methods.keys()])
-    app.all(path, (context) => {
+    otherMethods.all(path, (context) => {
       metrics.count(path, 405)
       return problem('method-not-allowed', {
         detail: `${context.req.method} is not among ${allow}.`,
@@ -22,7 +24,8 @@ export function createApp(routes: readonly Route[], metrics: RequestMetrics, log
       })
     })
   }
-  app.notFound(() => {
+  app.notFound((context) => otherMethods.fetch(context.req.raw))
+  otherMethods.notFound(() => {
     metrics.count('none', 404)
     return problem('not-found', { detail: 'There is nothing here. GET / names what there is.' })
   })

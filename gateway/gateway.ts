@@ -221,7 +221,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       throw error
     }))
   return {
-    fetch: (request, env) => app.fetch(request, env),
+    fetch: app.fetch,
     start: () => (options.log === undefined ? Promise.resolve() : attachOnce(options.log)),
     attach: attachOnce,
     ready,
