@@ -45,6 +45,9 @@ export async function discardDirectory(path: string, kind: OwnedKind): Promise<v
     throw error
   }
   if (entries === undefined || (entries.length > 0 && !entries.includes(markerOf(kind)))) throw foreign(path)
+  // The marker goes last: a directory whose deletion was cut short is still ours.
+  const rest = entries.filter((name) => name !== markerOf(kind))
+  for (const name of rest) await rm(join(path, name), { recursive: true, force: true })
   await rm(path, { recursive: true, force: true })
 }
 
