@@ -2,9 +2,10 @@
  * One connection to one broker. TCP, TLS, SASL, correlation and time-outs are @platformatic/kafka's; requests and
  * answers are ours (protocol/), as flat buffers.
  */
-import { Connection, Writer } from '@platformatic/kafka'
+import { AuthenticationError, Connection, Writer } from '@platformatic/kafka'
 import type { ConnectionOptions } from '@platformatic/kafka'
 import { messageOf } from '#core'
+import { logError } from '../index.ts'
 import { clientName } from './client-name.ts'
 import { NoAnswer } from './no-answer.ts'
 import { AnswerReader, RequestWriter } from './protocol/wire.ts'
@@ -28,7 +29,7 @@ export class BrokerConnection {
     this.#connection = connection
   }
 
-  /** Errors: NoAnswer. */
+  /** Errors: NoAnswer; LOG_UNAUTHORIZED when the broker refuses user or password. */
   static async open(address: BrokerAddress, options: ConnectionOptions): Promise<BrokerConnection> {
     const name = addressName(address)
     // Callers bound what is in flight; a queue inside would make requests that were never sent look sent.
@@ -38,7 +39,10 @@ export class BrokerConnection {
     try {
       await connection.connect(address.host, address.port)
     } catch (error) {
-      throw new NoAnswer(`No connection to ${name}: ${reasonOf(error)}`, false, error)
+      const message = `No connection to ${name}: ${reasonOf(error)}`
+      if (!wasRefused(error)) throw new NoAnswer(message, false, error)
+      const advice = 'Correct user, password and mechanism in LOG_URL.'
+      throw logError('LOG_UNAUTHORIZED', `${message} ${advice}`, { cause: error })
     }
     return new BrokerConnection(name, connection)
   }
@@ -82,6 +86,11 @@ export class BrokerConnection {
   async close(): Promise<void> {
     await this.#connection.close()
   }
+}
+
+function wasRefused(error: unknown): boolean {
+  if (error instanceof AuthenticationError) return true
+  return error instanceof Error && error.cause !== undefined && wasRefused(error.cause)
 }
 
 /** The library wraps what the socket said. */

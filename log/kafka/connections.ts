@@ -16,7 +16,7 @@ export class Connections {
     this.#options = options
   }
 
-  /** The open connection, or a new one. Errors: NoAnswer. */
+  /** The open connection, or a new one. Errors: NoAnswer, LOG_UNAUTHORIZED. */
   async to(address: BrokerAddress): Promise<BrokerConnection> {
     if (this.#closed) throw new NoAnswer('These connections are closed.', false)
     const name = addressName(address)
