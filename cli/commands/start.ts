@@ -26,7 +26,7 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
     },
   })
   const program = await startProgram({ settings, clock: systemClock, logger, readableLogs })
-  terminal.out(banner(settings, program.url, version()))
+  void program.opened.then(() => terminal.out(banner(settings, program.url, version())))
   void program.ready.then(() => terminal.out(`Ready after ${(performance.now() / 1000).toFixed(1)} s.\n`))
   try {
     await Promise.race([signalled.promise, program.failure])

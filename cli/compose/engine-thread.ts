@@ -24,7 +24,9 @@ const clock = systemClock
 const failure = Promise.withResolvers<void>()
 const opened = new CloseStack()
 
-async function start(): Promise<void> {
+let streams: Streams | undefined
+
+async function open(): Promise<void> {
   const dir = settings.logUrl.directory
   const broker = await EmbeddedBroker.open({ dir, clock, logger, metrics }).catch(blaming('LOG_URL'))
   opened.push('log', () => broker.close())
@@ -35,7 +37,7 @@ async function start(): Promise<void> {
   const { idempotencyRetentionMs } = settings
   const topology = couponTopology({ topics: topicNames(settings), idempotencyRetentionMs })
   const { appId, stateDirectory: stateDir } = settings
-  const streams: Streams = await startStreams({
+  const started = await startStreams({
     topology,
     log,
     appId,
@@ -46,9 +48,14 @@ async function start(): Promise<void> {
     exclusiveOutputs: true,
     deadLetterRetentionMs: settings.deadLetterRetentionMs,
   }).catch(blaming('STATE_DIR'))
-  opened.push('processor', () => streams.stop())
-  void streams.failed.then((error) => failure.reject(atWork(error)))
-  while (!streams.state().ready && !halt.signal.aborted) await clock.sleep(5)
+  streams = started
+  opened.push('processor', () => started.stop())
+  void started.failed.then((error) => failure.reject(atWork(error)))
+}
+
+async function start(): Promise<void> {
+  await (opening ??= open())
+  while (streams?.state().ready !== true && !halt.signal.aborted) await clock.sleep(5)
 }
 
 function blaming(variable: DirectoryVariable): (error: unknown) => never {
@@ -63,10 +70,12 @@ function atWork(error: Error): unknown {
 }
 
 const halt = new AbortController()
+let opening: Promise<void> | undefined
 let starting: Promise<void> | undefined
 let stopping: Promise<void> | undefined
 
 const served: ThreadControl = {
+  open: () => (opening ??= open()),
   start: () => (starting ??= start()),
   failure: () => failure.promise,
   metrics: () => registry.snapshot(),
@@ -74,7 +83,7 @@ const served: ThreadControl = {
     (stopping ??= (async () => {
       halt.abort()
       // What is half open is finished first, so that there is one list to close.
-      await starting?.catch(() => undefined)
+      await (starting ?? opening)?.catch(() => undefined)
       await opened.closeAll(logger)
       for (const port of logs) port.close()
     })()),

@@ -26,6 +26,8 @@ import { topicNames } from './topics.ts'
 export interface RunningProgram {
   /** Where it listens, as seen from this machine. */
   readonly url: string
+  /** Resolves once every directory is this process's, so that nothing of the surroundings can stop it any more. */
+  readonly opened: Promise<void>
   /** Resolves once claims are decided and every view is up to date. */
   readonly ready: Promise<void>
   /** Rejects when the engine or the gateway fails. A sink that fails is told in the log and by `/readyz` only. */
@@ -89,6 +91,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   })
   threads.push(engine)
 
+  const opened = Promise.withResolvers<void>()
   const ready = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<never>()
   const stopping = new AbortController()
@@ -111,8 +114,10 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     }
   }
   const begin = async (): Promise<void> => {
-    await Promise.all([follow(), engine.control.start()])
+    await Promise.all([follow(), engine.control.open()])
     await lockDatabase()
+    opened.resolve()
+    await engine.control.start()
     decides = true
     while (!stopping.signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
     if (stopping.signal.aborted) return
@@ -153,6 +158,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   }
   return {
     url: localUrl(settings.host, http.port),
+    opened: opened.promise,
     ready: ready.promise,
     failure: failed.promise,
     stop: () => (stopped ??= stop()),

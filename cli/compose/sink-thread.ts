@@ -21,7 +21,7 @@ const opened = new CloseStack()
 /** With two cores the sink would take every third slice from the gateway and the engine under load. */
 yieldToOthers(10)
 
-async function start(): Promise<void> {
+async function open(): Promise<void> {
   const { databaseUrl, redisUrl } = settings
   const sql = openSqlDatabase(
     databaseUrl.kind === 'pglite' ? `pglite:${databaseUrl.directory}` : databaseUrl.url,
@@ -49,16 +49,17 @@ async function start(): Promise<void> {
   void sink.failed.then((error) => failure.reject(error))
 }
 
-let starting: Promise<void> | undefined
+let opening: Promise<void> | undefined
 let stopping: Promise<void> | undefined
 
 const served: ThreadControl = {
-  start: () => (starting ??= start()),
+  open: () => (opening ??= open()),
+  start: () => (opening ??= open()),
   failure: () => failure.promise,
   metrics: () => registry.snapshot(),
   stop: () =>
     (stopping ??= (async () => {
-      await starting?.catch(() => undefined)
+      await opening?.catch(() => undefined)
       await opened.closeAll(logger)
       logPort.close()
       reads.close()

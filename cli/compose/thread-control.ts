@@ -4,7 +4,9 @@ import type { Settings } from '../settings.ts'
 import type { MetricsSnapshot } from './metrics.ts'
 
 export interface ThreadControl {
-  /** Opens what the thread owns, in order. Resolves once it works. */
+  /** Takes and opens what the thread owns, in order. Resolves once all of it is this process's. */
+  open(): Promise<void>
+  /** Opens, if that is not done. Resolves once the thread works. */
   start(): Promise<void>
   /** Pending as long as all is well; rejects with what stopped the thread's work. */
   failure(): Promise<void>

@@ -187,8 +187,9 @@ describe('beside a running one', () => {
     ['VIEW_DIR', () => ({ VIEW_DIR: 'taken/view' })],
     ['DATABASE_URL', () => ({ DATABASE_URL: 'pglite:taken/postgres' })],
   ])('says in one line that %s has to change', async (variable, taken) => {
-    const { code, stderr } = await new Run(['start'], { ...environmentIn('free'), ...taken() }).ended
-    expect(code).toBe(1)
+    const ended = await new Run(['start'], { ...environmentIn('free'), ...taken() }).ended
+    const { code, stdout, stderr } = ended
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(`set ${variable}`)])
   })
 

@@ -9,6 +9,7 @@ export type Behaviour = 'well' | 'throws' | 'ends' | 'fails' | 'sticks'
 const { behaviour, control } = workerData as { behaviour: Behaviour; control: MessagePort }
 
 const served: ThreadControl = {
+  open: () => Promise.resolve(),
   start: () => {
     if (behaviour === 'throws') queueMicrotask(() => fail())
     if (behaviour === 'ends') process.exit(3)
