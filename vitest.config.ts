@@ -26,7 +26,7 @@ export default defineConfig({
       ),
       project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000, servers),
-      project('fault', ['test/fault/**/*.test.ts'], 600_000, servers),
+      project('fault', ['test/fault/**/*.test.ts'], 180_000, servers),
       project('kafka', ['test/kafka/**/*.test.ts'], 300_000, [...servers, ...kafka]),
     ],
   },

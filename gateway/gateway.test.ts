@@ -19,6 +19,7 @@ describe('the log away', () => {
     ['LOG_APPEND_UNKNOWN', 504, 'outcome-unknown'],
     ['LOG_OVERLOADED', 503, 'overloaded'],
     ['LOG_UNAVAILABLE', 503, 'log-unavailable'],
+    ['LOG_FAILED', 503, 'log-unavailable'],
     ['LOG_APPEND_FAILED', 503, 'log-unavailable'],
     ['LOG_CLOSED', 503, 'log-unavailable'],
   ] as const)('%s is %i %s, and the key is free again', async (code, status, problem) => {

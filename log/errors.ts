@@ -13,6 +13,8 @@ const codes = {
   LOG_RECORD_TOO_LARGE: { reaction: 'stop', retrySafe: true },
   LOG_OFFSET_OUT_OF_RANGE: { reaction: 'stop', retrySafe: true },
   LOG_UNAVAILABLE: { reaction: 'retry', retrySafe: true },
+  /** It takes nothing more until it is opened again. */
+  LOG_FAILED: { reaction: 'stop', retrySafe: true },
   LOG_FENCED: { reaction: 'abandon-task', retrySafe: false },
   LOG_UNSUPPORTED: { reaction: 'stop', retrySafe: true },
   LOG_UNAUTHORIZED: { reaction: 'stop', retrySafe: true },

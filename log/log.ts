@@ -174,7 +174,7 @@ export interface Reader {
   position(partition: TopicPartition): number | undefined
   /**
    * Records that are there, or the first to come within `waitMs`; an empty array afterwards. One call at a time.
-   * Errors: LOG_OFFSET_OUT_OF_RANGE (context: topic, partition, offset, start, end), LOG_UNAVAILABLE (retry),
+   * Errors: LOG_OFFSET_OUT_OF_RANGE (context: topic, partition, offset, start, end), LOG_UNAVAILABLE (retry), LOG_FAILED (for good),
    * LOG_CLOSED.
    */
   poll(waitMs: number): Promise<readonly FetchedRecords[]>

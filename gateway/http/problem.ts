@@ -129,6 +129,7 @@ export function problemOf(error: unknown): HttpProblem | undefined {
     case 'LOG_OVERLOADED':
       return new HttpProblem('overloaded', { detail: 'Nothing was written. Try again in a moment.' })
     case 'LOG_UNAVAILABLE':
+    case 'LOG_FAILED':
     case 'LOG_APPEND_FAILED':
     case 'LOG_CLOSED':
     case 'RPC_CLOSED':

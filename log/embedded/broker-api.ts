@@ -1,7 +1,7 @@
 /**
  * What a client of the embedded broker may ask, in the same thread or over a MessagePort: requests like Kafka's, with
  * flat buffers instead of objects a record. Failures are MillraceErrors with the codes of the port; every method
- * may fail with LOG_CLOSED and LOG_UNAVAILABLE.
+ * may fail with LOG_CLOSED and LOG_FAILED.
  */
 import type {
   CommittedOffset,

@@ -102,12 +102,12 @@ describe('the group commit', () => {
     expect(await lost).toMatchObject({ code: 'LOG_APPEND_UNKNOWN' })
     vi.restoreAllMocks()
 
-    expect(await polling).toMatchObject({ code: 'LOG_UNAVAILABLE' })
+    expect(await polling).toMatchObject({ code: 'LOG_FAILED' })
     await expect(appender.append({ topic: 't', key: null, value: 'after' })).rejects.toMatchObject({
-      code: 'LOG_UNAVAILABLE',
+      code: 'LOG_FAILED',
     })
-    expect(await later.commit()).toMatchObject({ kind: 'aborted', error: { code: 'LOG_UNAVAILABLE' } })
-    await expect(log.transactor('tx')).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' })
+    expect(await later.commit()).toMatchObject({ kind: 'aborted', error: { code: 'LOG_FAILED' } })
+    await expect(log.transactor('tx')).rejects.toMatchObject({ code: 'LOG_FAILED' })
     await close()
 
     const again = await openTestLog(dir)

@@ -66,18 +66,18 @@ export class GroupCommit {
     })
   }
 
-  /** Why the log takes nothing more. Errors: LOG_UNAVAILABLE. */
+  /** Why the log takes nothing more. Errors: LOG_FAILED. */
   assertWritable(): void {
     if (this.#failure !== undefined) {
       throw logError(
-        'LOG_UNAVAILABLE',
+        'LOG_FAILED',
         'A write of the embedded log failed. Free disk space or repair the disk, then restart the process.',
         { cause: this.#failure },
       )
     }
   }
 
-  /** Errors: LOG_APPEND_UNKNOWN (the write failed), LOG_UNAVAILABLE (an earlier one did), and what `write` throws. */
+  /** Errors: LOG_APPEND_UNKNOWN (the write failed), LOG_FAILED (an earlier one did), and what `write` throws. */
   stage<T>(write: StagedWrite<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.assertWritable()
