@@ -107,7 +107,7 @@ export const settingsTable = {
     name: 'APP_ID',
     type: 'text',
     default: 'coupon',
-    doc: 'Names the consumer group, the changelog topics and the directory below STATE_DIR. Another id starts anew.',
+    doc: 'Names the consumer group, the changelog topics and the directory below STATE_DIR. A log belongs to one id: never change it.',
     schema: matching(
       /^[a-z0-9][a-z0-9._-]{0,49}$/,
       '1 to 50 of a-z 0-9 . _ - that begin with a letter or digit',
