@@ -23,7 +23,7 @@ import { configNames, configsOf, differencesOf, settingsOf } from './topic-confi
 import type { KafkaTopic } from './topic-configs.ts'
 
 /** How long one request that changes topics may work in the broker. */
-const changeTimeoutMs = 10_000
+const changeTimeoutMs = 5000
 /** Copies of a topic that does not say how many. */
 const usualReplicas = 3
 /** How often a topic just made may look unknown before that is taken for true. */

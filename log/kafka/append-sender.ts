@@ -12,7 +12,7 @@ import type { Connections } from './connections.ts'
 import { NoAnswer } from './no-answer.ts'
 import { initProducerId, noProducer } from './protocol/init-producer-id.ts'
 import type { ProducerIdentity } from './protocol/init-producer-id.ts'
-import { produce } from './protocol/produce.ts'
+import { produce, replicationTimeoutMs } from './protocol/produce.ts'
 import { stamp } from './stamp.ts'
 import { unknownTopic } from './topic-directory.ts'
 
@@ -46,6 +46,7 @@ export class AppendSender {
   #alarm: { readonly at: number; readonly stop: AbortController } | undefined
   #settled = Promise.withResolvers<void>()
   #rotation = 0
+  #isTroubled = false
 
   constructor(options: {
     readonly cluster: Cluster
@@ -164,6 +165,7 @@ export class AppendSender {
     for (const lane of lanes) lane.busy = true
     void work()
       .catch((error: unknown) => {
+        this.#note(error)
         for (const lane of lanes) {
           lane.trouble = error
           lane.needsLeader = true
@@ -217,7 +219,7 @@ export class AppendSender {
     try {
       const produced = await destination.connection.request(produce, {
         transactionalId: null,
-        timeoutMs: this.#requestTimeoutMs,
+        timeoutMs: replicationTimeoutMs(this.#requestTimeoutMs),
         batches: sent.map(({ lane, batch }) => ({
           topic: lane.topic,
           partition: lane.partition,
@@ -225,6 +227,8 @@ export class AppendSender {
         })),
       })
       const now = this.#clock.now()
+      if (this.#isTroubled) this.#cluster.logger.info({}, 'appending to Kafka goes on')
+      this.#isTroubled = false
       const answers = new Map(produced.map((answer) => [nameOf(answer), answer]))
       for (const { lane, batch } of sent) {
         const answer = answers.get(nameOf(lane))
@@ -235,11 +239,18 @@ export class AppendSender {
     } catch (error) {
       const wasSent = !(error instanceof NoAnswer) || error.sent
       const now = this.#clock.now()
+      this.#note(error)
       for (const { lane, batch } of sent) lane.unanswered(batch, wasSent, error, now)
     } finally {
       destination.inFlight--
       this.#schedule()
     }
+  }
+
+  /** Says the first of several failures. */
+  #note(error: unknown): void {
+    if (!this.#isTroubled) this.#cluster.logger.warn({ error }, 'appending to Kafka fails, trying again')
+    this.#isTroubled = true
   }
 
   /** Begins with another lane each time: the last ones may not fit into a request. */

@@ -1,6 +1,6 @@
 /** Who leads which partition and who coordinates what, as last heard. One for all parts of a log. */
 import type { ConnectionOptions } from '@platformatic/kafka'
-import type { Clock } from '#core'
+import type { Clock, Logger } from '#core'
 import { logError } from '../index.ts'
 import type { TopicPartition } from '../index.ts'
 import { Backoff } from './backoff.ts'
@@ -33,9 +33,11 @@ const unknownTopicWaitsMs = [20, 100]
 
 export class Cluster {
   readonly clock: Clock
+  readonly logger: Logger
   /** How long operations that only ask and arrange are tried, milliseconds. */
   readonly patienceMs = 30_000
   readonly #bootstrap: readonly BrokerAddress[]
+  /** With the time-out of requests. */
   readonly #options: ConnectionOptions
   readonly #control: Connections
   readonly #brokers = new Map<number, BrokerAddress>()
@@ -51,11 +53,13 @@ export class Cluster {
     readonly bootstrap: readonly BrokerAddress[]
     readonly connection: ConnectionOptions
     readonly clock: Clock
+    readonly logger: Logger
   }) {
     this.#bootstrap = options.bootstrap
     this.#options = options.connection
     this.#control = new Connections(options.connection)
     this.clock = options.clock
+    this.logger = options.logger
   }
 
   get clusterId(): string {
@@ -101,9 +105,10 @@ export class Cluster {
     return new Backoff(this.clock, withinMs, this.#stop.signal)
   }
 
-  /** Connections of the caller's own. */
-  connections(options: ConnectionOptions = {}): Connections {
-    return new Connections({ ...this.#options, ...options })
+  /** Connections of the caller's own. @param waitMs how long brokers are asked to wait before they answer */
+  connections(waitMs = 0): Connections {
+    const requestTimeout = (this.#options.requestTimeout ?? 0) + waitMs
+    return new Connections({ ...this.#options, requestTimeout })
   }
 
   /** The topic as last heard, or asked for now; undefined when there is none. Errors: NoAnswer and the broker's. */

@@ -32,6 +32,8 @@ export interface FetchEvents {
 }
 
 const lanes = 3
+/** A broker answers an empty fetch after at most this, so that nothing waits long for one of its lanes. */
+export const fetchWaitMs = 500
 const firstWaitMs = 20
 const lastWaitMs = 1000
 
@@ -61,7 +63,7 @@ export class Fetcher {
     this.#events = events
     this.#partitionBytesMax = limits.partitionBytesMax
     this.#bytesMax = limits.bytesMax
-    this.#connections = Array.from({ length: lanes }, () => cluster.connections())
+    this.#connections = Array.from({ length: lanes }, () => cluster.connections(fetchWaitMs))
   }
 
   /** Resolves when it is known what is wrong with partitions that were found wrong. */
@@ -210,7 +212,7 @@ export class Fetcher {
   /** Waits a little, longer each time, asks who leads now, and makes the partitions askable again. Never fails. */
   #repair(partitions: readonly Followed[], failure?: unknown): Promise<void> {
     for (const followed of partitions) followed.asked = true
-    this.failure = failure ?? this.failure
+    if (failure !== undefined) this.#note(failure)
     const repair = this.#lookForLeaders(partitions).finally(() => {
       this.#repairs.delete(repair)
       this.#events.ended()
@@ -236,7 +238,7 @@ export class Fetcher {
       await this.#cluster.refresh(known)
       for (const topic of topics) await this.#cluster.topic(topic)
     } catch (error) {
-      this.failure = error
+      this.#note(error)
       for (const followed of partitions) {
         if (error instanceof NoAnswer) followed.asked = false
         else this.#fail(followed, error)
@@ -252,8 +254,15 @@ export class Fetcher {
     }
   }
 
+  #note(failure: unknown): void {
+    if (this.failure === undefined && !this.#stop.signal.aborted)
+      this.#cluster.logger.warn({ error: failure }, 'reading from Kafka fails, trying again')
+    this.failure = failure
+  }
+
   #wentWell(): void {
     this.#failures = 0
+    if (this.failure !== undefined) this.#cluster.logger.info({}, 'reading from Kafka goes on')
     this.failure = undefined
   }
 

@@ -43,7 +43,8 @@ const defaultDeliveryTimeoutMs = 30_000
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { bootstrap, connection, requestTimeoutMs } = parseKafkaUrl(options.url)
-  const cluster = new Cluster({ bootstrap, connection, clock: options.clock })
+  const { clock, logger = silentLogger } = options
+  const cluster = new Cluster({ bootstrap, connection, clock, logger })
   try {
     await cluster.open(options.openTimeoutMs ?? defaultOpenTimeoutMs)
   } catch (error) {
@@ -58,7 +59,6 @@ class KafkaLog implements Log {
   readonly admin: LogAdmin
   readonly #cluster: Cluster
   readonly #topics: TopicDirectory
-  readonly #logger: Logger
   readonly #requestTimeoutMs: number
   readonly #deliveryTimeoutMs: number
   readonly #memberships = new Set<SoleMembership>()
@@ -68,7 +68,6 @@ class KafkaLog implements Log {
   constructor(cluster: Cluster, requestTimeoutMs: number, options: KafkaLogOptions) {
     this.clusterId = cluster.clusterId
     this.#cluster = cluster
-    this.#logger = options.logger ?? silentLogger
     this.#requestTimeoutMs = requestTimeoutMs
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs
     this.#topics = new TopicDirectory(cluster)
@@ -116,7 +115,7 @@ class KafkaLog implements Log {
 
   async join(options: JoinOptions): Promise<Membership> {
     this.#assertOpen()
-    const membership = await SoleMembership.join(options, this.#topics, this.#logger, (closed) =>
+    const membership = await SoleMembership.join(options, this.#topics, this.#cluster.logger, (closed) =>
       this.#memberships.delete(closed),
     )
     this.#memberships.add(membership)

@@ -2,14 +2,12 @@ import type { Clock } from '#core'
 import { FetchedRecords, logError } from '../index.ts'
 import type { Reader, ReaderOptions, TopicPartition } from '../index.ts'
 import type { Cluster } from './cluster.ts'
-import { Fetcher } from './fetcher.ts'
+import { Fetcher, fetchWaitMs } from './fetcher.ts'
 import type { Fetched } from './fetcher.ts'
 import { FollowedPartitions } from './followed.ts'
 import type { Followed } from './followed.ts'
 import { unavailable } from './no-answer.ts'
 
-/** A broker answers an empty fetch after at most this, so that nothing waits long for one of its lanes. */
-const fetchWaitMs = 500
 /** A broker that does not answer in this time what it could answer at once hangs. */
 const answerWaitMs = 1000
 /** Brokers that cannot be reached this long are no passing trouble. */

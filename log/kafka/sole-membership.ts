@@ -1,4 +1,4 @@
-import { messageOf, silentLogger } from '#core'
+import { messageOf } from '#core'
 import type { Logger } from '#core'
 import type { GroupMetadata, JoinOptions, Membership, TopicPartition } from '../index.ts'
 import type { TopicDirectory } from './topic-directory.ts'
@@ -20,13 +20,9 @@ export class SoleMembership implements Membership {
   #assigning: Promise<void> = Promise.resolve()
   #leaving: Promise<void> | undefined
 
-  private constructor(
-    options: JoinOptions,
-    logger: Logger | undefined,
-    onClosed: (membership: SoleMembership) => void,
-  ) {
+  private constructor(options: JoinOptions, logger: Logger, onClosed: (membership: SoleMembership) => void) {
     this.#options = options
-    this.#logger = logger ?? silentLogger
+    this.#logger = logger
     this.#onClosed = onClosed
   }
 
@@ -34,7 +30,7 @@ export class SoleMembership implements Membership {
   static async join(
     options: JoinOptions,
     directory: TopicDirectory,
-    logger: Logger | undefined,
+    logger: Logger,
     onClosed: (membership: SoleMembership) => void,
   ): Promise<SoleMembership> {
     const membership = new SoleMembership(options, logger, onClosed)

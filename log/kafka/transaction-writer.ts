@@ -12,7 +12,7 @@ import type { Cluster } from './cluster.ts'
 import type { Connections } from './connections.ts'
 import { NoAnswer, outward } from './no-answer.ts'
 import { txnOffsetCommit } from './protocol/group-offsets.ts'
-import { produce } from './protocol/produce.ts'
+import { produce, replicationTimeoutMs } from './protocol/produce.ts'
 import type { ProducedPartition } from './protocol/produce.ts'
 import { sequenceAfter, stamp } from './stamp.ts'
 import type { TopicDirectory } from './topic-directory.ts'
@@ -182,7 +182,7 @@ export class TransactionWriter {
       const connection = await this.#connections.to(leader)
       const answers = await connection.request(produce, {
         transactionalId: this.#transactionalId,
-        timeoutMs: this.#requestTimeoutMs,
+        timeoutMs: replicationTimeoutMs(this.#requestTimeoutMs),
         batches: asked.flatMap(({ topic, partition, batches }) =>
           batches.slice(0, 1).map(({ bytes }) => ({ topic, partition, bytes })),
         ),

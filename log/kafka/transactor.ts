@@ -188,6 +188,9 @@ export class KafkaTransactor implements Transactor {
   }
 
   #lose(failure: Failure): Failure {
+    const { kind, error } = failure
+    const { transactionalId } = this
+    this.#cluster.logger.warn({ transactionalId, outcome: kind, error }, 'transactional id given up')
     this.#state = 'lost'
     this.#lost = failure
     return failure

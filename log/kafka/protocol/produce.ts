@@ -9,6 +9,11 @@ interface ProduceRequest {
   readonly batches: readonly (TopicPartition & { readonly bytes: Buffer })[]
 }
 
+/** How long followers may take to get a batch: the leader's answer still comes before the request times out. */
+export function replicationTimeoutMs(requestTimeoutMs: number): number {
+  return Math.ceil(requestTimeoutMs * 0.8)
+}
+
 export interface ProducedPartition extends TopicPartition {
   readonly code: number
   /** Offset of the batch's first record. */

@@ -1,6 +1,6 @@
 /** A transactional id runs through all its epochs in a day of busy commits, and then gets another producer id. */
 import { expect, it } from 'vitest'
-import { systemClock } from '#core'
+import { silentLogger, systemClock } from '#core'
 import { Cluster } from '../../../log/kafka/cluster.ts'
 import { parseKafkaUrl } from '../../../log/kafka/kafka-url.ts'
 import { TransactionCoordinator } from '../../../log/kafka/transaction-coordinator.ts'
@@ -12,7 +12,11 @@ const lastEpochs = 32_740
 it('goes on when its producer id is used up', async () => {
   const { brokers, prefix } = kafka()
   const transactionalId = `${prefix}tx`
-  const cluster = new Cluster({ ...parseKafkaUrl(`kafka://${brokers}`), clock: systemClock })
+  const cluster = new Cluster({
+    ...parseKafkaUrl(`kafka://${brokers}`),
+    clock: systemClock,
+    logger: silentLogger,
+  })
   await cluster.open(10_000)
   const connections = cluster.connections()
   const coordinator = new TransactionCoordinator({ cluster, connections, transactionalId, timeoutMs: 10_000 })
