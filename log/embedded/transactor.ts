@@ -2,7 +2,7 @@ import { isMillraceError } from '#core'
 import { logError } from '../index.ts'
 import type { TransactionOutcome, TransactionRequest, Transactor } from '../index.ts'
 import type { BatchTarget, BrokerApi } from './broker-api.ts'
-import { fittingBatches } from './fitting-batches.ts'
+import { fittingBatches } from '../fitting-batches.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 
 type Failure = Exclude<TransactionOutcome, { kind: 'committed' }>

@@ -2,7 +2,7 @@
 import { isMillraceError, messageOf } from '#core'
 import { batchAttribute, batchField, logError } from '../index.ts'
 import type { TopicPartition, TransactionRequest } from '../index.ts'
-import { fittingBatches } from '../embedded/fitting-batches.ts'
+import { fittingBatches } from '../fitting-batches.ts'
 import type { Backoff } from './backoff.ts'
 import { brokerError, code } from './broker-errors.ts'
 import { addressName } from './broker-connection.ts'

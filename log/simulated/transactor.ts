@@ -1,7 +1,7 @@
 import { isMillraceError } from '#core'
 import { logError } from '../index.ts'
 import type { TransactionOutcome, TransactionRequest, Transactor } from '../index.ts'
-import { fittingBatches } from '../embedded/fitting-batches.ts'
+import { fittingBatches } from '../fitting-batches.ts'
 import { isNoAnswer } from './network.ts'
 import type { SimulatedLog } from './simulated-log.ts'
 import type { Producer } from './transactions.ts'

@@ -1,4 +1,5 @@
-import { RecordBatchBuilder, RecordCursor, logError } from '../index.ts'
+import { logError } from './errors.ts'
+import { RecordBatchBuilder, RecordCursor } from './record-batch.ts'
 
 /**
  * A transaction's records as batches that the topic takes: one, unless they are more than `maxBytes`. The first one
