@@ -1,13 +1,10 @@
 import { isMillraceError } from '#core'
 import type { Clock } from '#core'
-import { FetchedRecords, logError } from '../index.ts'
-import type { PartitionOffset, Reader, ReaderOptions, TopicPartition } from '../index.ts'
+import { FollowedPartitions } from '../followed-partitions.ts'
+import type { FollowedPartition } from '../followed-partitions.ts'
+import { logError } from '../index.ts'
+import type { FetchedRecords, Reader, ReaderOptions, TopicPartition } from '../index.ts'
 import type { BrokerApi, FetchReply } from './broker-api.ts'
-
-/** A followed partition; replaced whenever its position or its pause changes, so that late answers are told apart. */
-interface Followed extends PartitionOffset {
-  readonly paused: boolean
-}
 
 export class EmbeddedReader implements Reader {
   readonly #broker: BrokerApi
@@ -16,8 +13,7 @@ export class EmbeddedReader implements Reader {
   readonly #partitionBytesMax: number
   readonly #pollBytesMax: number
   readonly #onClosed: (reader: EmbeddedReader) => void
-  readonly #followed = new Map<string, Followed>()
-  #rotation = 0
+  readonly #followed = new FollowedPartitions(() => this.#interrupt())
   #polling: Promise<unknown> | undefined
   #fetching = false
   /** The poll before brought something, so this one may find something at once. */
@@ -41,25 +37,24 @@ export class EmbeddedReader implements Reader {
     this.#onClosed = options.onClosed
   }
 
-  seek({ topic, partition }: TopicPartition, offset: number): void {
-    const name = nameOf(topic, partition)
-    this.#change(name, { topic, partition, offset, paused: this.#followed.get(name)?.paused ?? false })
+  seek(partition: TopicPartition, offset: number): void {
+    this.#followed.seek(partition, offset)
   }
 
-  remove({ topic, partition }: TopicPartition): void {
-    this.#change(nameOf(topic, partition), undefined)
+  remove(partition: TopicPartition): void {
+    this.#followed.remove(partition)
   }
 
-  pause({ topic, partition }: TopicPartition): void {
-    this.#setPaused(nameOf(topic, partition), true)
+  pause(partition: TopicPartition): void {
+    this.#followed.setPaused(partition, true)
   }
 
-  resume({ topic, partition }: TopicPartition): void {
-    this.#setPaused(nameOf(topic, partition), false)
+  resume(partition: TopicPartition): void {
+    this.#followed.setPaused(partition, false)
   }
 
-  position({ topic, partition }: TopicPartition): number | undefined {
-    return this.#followed.get(nameOf(topic, partition))?.offset
+  position(partition: TopicPartition): number | undefined {
+    return this.#followed.position(partition)
   }
 
   poll(waitMs: number): Promise<readonly FetchedRecords[]> {
@@ -100,10 +95,10 @@ export class EmbeddedReader implements Reader {
       if (this.#catchingUp) await this.#clock.yield()
       for (let left = waitMs; ; left = deadline - this.#clock.now()) {
         this.#assertOpen()
-        const asked = this.#rotated()
+        const asked = this.#followed.rotated()
         const reply = await this.#fetch(asked, this.#woken ? 0 : Math.max(left, 0))
         this.#assertOpen()
-        const found = this.#take(asked, reply)
+        const found = this.#followed.take(asked, reply.partitions)
         this.#catchingUp = found.length > 0
         if (found.length > 0 || this.#woken || left <= 0) return found
       }
@@ -112,7 +107,7 @@ export class EmbeddedReader implements Reader {
     }
   }
 
-  async #fetch(positions: readonly Followed[], waitMs: number): Promise<FetchReply> {
+  async #fetch(positions: readonly FollowedPartition[], waitMs: number): Promise<FetchReply> {
     this.#fetching = true
     try {
       return await this.#broker.fetch({
@@ -129,39 +124,6 @@ export class EmbeddedReader implements Reader {
     }
   }
 
-  /** Moves positions; drops answers for partitions that were moved, paused or removed meanwhile. */
-  #take(asked: readonly Followed[], reply: FetchReply): FetchedRecords[] {
-    const taken: FetchedRecords[] = []
-    for (const { index, nextOffset, highWatermark, batches } of reply.partitions) {
-      const followed = asked[index] as Followed
-      const name = nameOf(followed.topic, followed.partition)
-      if (this.#followed.get(name) !== followed) continue
-      this.#followed.set(name, { ...followed, offset: nextOffset })
-      const { topic, partition, offset: startOffset } = followed
-      taken.push(new FetchedRecords({ topic, partition, startOffset, nextOffset, highWatermark, batches }))
-    }
-    return taken
-  }
-
-  /** What is not paused, beginning with another partition each time. */
-  #rotated(): Followed[] {
-    const active = [...this.#followed.values()].filter((followed) => !followed.paused)
-    const first = active.length === 0 ? 0 : this.#rotation++ % active.length
-    return [...active.slice(first), ...active.slice(0, first)]
-  }
-
-  #setPaused(name: string, paused: boolean): void {
-    const followed = this.#followed.get(name)
-    if (followed !== undefined && followed.paused !== paused) this.#change(name, { ...followed, paused })
-  }
-
-  /** A fetch that waits does so for the old positions: it is asked again. */
-  #change(name: string, followed: Followed | undefined): void {
-    if (followed === undefined) this.#followed.delete(name)
-    else this.#followed.set(name, followed)
-    this.#interrupt()
-  }
-
   #interrupt(): void {
     if (!this.#fetching) return
     // Whether the broker can still be reached shows in the fetch itself.
@@ -175,8 +137,4 @@ export class EmbeddedReader implements Reader {
 
 function closedError(cause: unknown): Error {
   return logError('LOG_CLOSED', 'This reader is closed. Make another one.', { cause })
-}
-
-function nameOf(topic: string, partition: number): string {
-  return `${topic}-${partition}`
 }

@@ -1,13 +1,9 @@
-import { FetchedRecords, logError } from '../index.ts'
-import type { Reader, ReaderOptions, TopicPartition } from '../index.ts'
+import { FollowedPartitions } from '../followed-partitions.ts'
+import type { FollowedPartition } from '../followed-partitions.ts'
+import { logError } from '../index.ts'
+import type { FetchedRecords, Reader, ReaderOptions, TopicPartition } from '../index.ts'
 import type { FetchedPartition } from './broker.ts'
 import type { SimulatedLog } from './simulated-log.ts'
-
-/** Replaced with every change: an answer that was asked for with another one does not count. */
-interface Followed extends TopicPartition {
-  readonly offset: number
-  readonly paused: boolean
-}
 
 const interrupted = Symbol('interrupted')
 
@@ -15,8 +11,7 @@ export class SimulatedReader implements Reader {
   readonly #log: SimulatedLog
   readonly #partitionBytesMax: number
   readonly #pollBytesMax: number
-  readonly #followed = new Map<string, Followed>()
-  #rotation = 0
+  readonly #followed = new FollowedPartitions(() => this.#interrupt?.())
   #woken = false
   #closed = false
   #polling: Promise<unknown> | undefined
@@ -28,25 +23,24 @@ export class SimulatedReader implements Reader {
     this.#pollBytesMax = options.pollBytesMax ?? 8 << 20
   }
 
-  seek({ topic, partition }: TopicPartition, offset: number): void {
-    const name = nameOf({ topic, partition })
-    this.#change(name, { topic, partition, offset, paused: this.#followed.get(name)?.paused ?? false })
+  seek(partition: TopicPartition, offset: number): void {
+    this.#followed.seek(partition, offset)
   }
 
   remove(partition: TopicPartition): void {
-    this.#change(nameOf(partition), undefined)
+    this.#followed.remove(partition)
   }
 
   pause(partition: TopicPartition): void {
-    this.#setPaused(nameOf(partition), true)
+    this.#followed.setPaused(partition, true)
   }
 
   resume(partition: TopicPartition): void {
-    this.#setPaused(nameOf(partition), false)
+    this.#followed.setPaused(partition, false)
   }
 
   position(partition: TopicPartition): number | undefined {
-    return this.#followed.get(nameOf(partition))?.offset
+    return this.#followed.position(partition)
   }
 
   poll(waitMs: number): Promise<readonly FetchedRecords[]> {
@@ -82,10 +76,10 @@ export class SimulatedReader implements Reader {
     try {
       for (let left = waitMs; ; left = deadline - scheduler.now) {
         this.#assertOpen()
-        const asked = this.#rotated()
+        const asked = this.#followed.rotated()
         const reply = await this.#fetch(asked, this.#woken ? 0 : Math.max(left, 0))
         this.#assertOpen()
-        const found = reply === interrupted ? [] : this.#take(asked, reply)
+        const found = reply === interrupted ? [] : this.#followed.take(asked, reply)
         if (found.length > 0 || this.#woken || (reply !== interrupted && deadline - scheduler.now <= 0))
           return found
       }
@@ -95,7 +89,7 @@ export class SimulatedReader implements Reader {
   }
 
   async #fetch(
-    positions: readonly Followed[],
+    positions: readonly FollowedPartition[],
     waitMs: number,
   ): Promise<readonly FetchedPartition[] | typeof interrupted> {
     const interruption = new Promise<typeof interrupted>((resolve) => {
@@ -119,43 +113,7 @@ export class SimulatedReader implements Reader {
     }
   }
 
-  #take(asked: readonly Followed[], reply: readonly FetchedPartition[]): FetchedRecords[] {
-    const taken: FetchedRecords[] = []
-    for (const { index, nextOffset, highWatermark, batches } of reply) {
-      const followed = asked[index] as Followed
-      const name = nameOf(followed)
-      if (this.#followed.get(name) !== followed) continue
-      this.#followed.set(name, { ...followed, offset: nextOffset })
-      const { topic, partition, offset: startOffset } = followed
-      taken.push(new FetchedRecords({ topic, partition, startOffset, nextOffset, highWatermark, batches }))
-    }
-    return taken
-  }
-
-  /** What is not paused, beginning with another partition each time. */
-  #rotated(): Followed[] {
-    const active = [...this.#followed.values()].filter(({ paused }) => !paused)
-    const first = active.length === 0 ? 0 : this.#rotation++ % active.length
-    return [...active.slice(first), ...active.slice(0, first)]
-  }
-
-  #setPaused(name: string, paused: boolean): void {
-    const followed = this.#followed.get(name)
-    if (followed !== undefined && followed.paused !== paused) this.#change(name, { ...followed, paused })
-  }
-
-  /** A fetch that waits does so for the old positions: it is asked again. */
-  #change(name: string, followed: Followed | undefined): void {
-    if (followed === undefined) this.#followed.delete(name)
-    else this.#followed.set(name, followed)
-    this.#interrupt?.()
-  }
-
   #assertOpen(): void {
     if (this.#closed) throw logError('LOG_CLOSED', 'This reader is closed. Make another one.')
   }
-}
-
-function nameOf({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`
 }
