@@ -5,6 +5,7 @@ import { exitCodes } from '../cli/exit-codes.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { drain } from './cases/drain.ts'
 import { gateway } from './cases/gateway.ts'
+import { kafka } from './cases/kafka.ts'
 import { latency } from './cases/latency.ts'
 import { restore } from './cases/restore.ts'
 import { sink } from './cases/sink.ts'
@@ -22,7 +23,7 @@ import type { Selected } from './runner/select.ts'
 import { Servers } from './runner/servers.ts'
 import { sizesOf } from './runner/sizes.ts'
 
-const benches: readonly Bench[] = [drain, gateway, latency, sink, restore, start]
+const benches: readonly Bench[] = [drain, gateway, latency, sink, restore, start, kafka]
 const interruptedCode = 130
 
 const servers = new Servers()

@@ -1,12 +1,13 @@
 /** Log and stream thread in one thread, as in the program. */
-import { stateDirectoryOf, withLog } from '../engine/embedded.ts'
+import { stateDirectoryOf } from '../engine/data-directory.ts'
+import { withLog } from '../engine/with-log.ts'
 import { startWorkload, untilCommitted } from '../engine/stream.ts'
 import { workloadOf } from '../engine/workload.ts'
 import { measured } from '../runner/measured.ts'
 import { drainScript } from './scripts.ts'
 
 measured(drainScript, async (input, onProgress) =>
-  withLog(input.directory, async (log) => {
+  withLog(input, async (log) => {
     const workload = workloadOf(input.workload)
     const stateDirectory = stateDirectoryOf(input.directory)
     const cpuBefore = process.cpuUsage()

@@ -1,12 +1,12 @@
 import { systemClock } from '#core'
-import { withLog } from '../engine/embedded.ts'
+import { withLog } from '../engine/with-log.ts'
 import { startWorkload } from '../engine/stream.ts'
 import { workloadOf } from '../engine/workload.ts'
 import { measured } from '../runner/measured.ts'
 import { restoreScript } from './scripts.ts'
 
 measured(restoreScript, async ({ directory, workload: spec, stateDirectory }) =>
-  withLog(directory, async (log) => {
+  withLog({ directory }, async (log) => {
     const workload = workloadOf(spec)
     const startedAt = performance.now()
     const streams = await startWorkload(log, workload, stateDirectory)

@@ -2,6 +2,7 @@
 import type { ClaimTarget } from '../load/claim-request.ts'
 import type { ClosedLoop, LoadResult } from '../load/closed-loop.ts'
 import type { Schedule } from '../load/open-loop.ts'
+import type { LogPlace } from '../engine/with-log.ts'
 import type { WorkloadSpec } from '../engine/workload.ts'
 import type { MeasuredScript } from '../runner/measured.ts'
 
@@ -10,8 +11,8 @@ export interface DataDirectory {
   readonly workload: WorkloadSpec
 }
 
-/** Makes a data directory whose log holds a workload's input, not yet processed. */
-export const preloadScript: MeasuredScript<DataDirectory, object> = {
+/** Puts a workload's input into a log, not yet processed. */
+export const preloadScript: MeasuredScript<LogPlace & { readonly workload: WorkloadSpec }, object> = {
   url: new URL('./preload.ts', import.meta.url),
 }
 

@@ -4,7 +4,7 @@ import type { Log } from '#log'
 import { openRedis, openSqlDatabase, startSink } from '#sink'
 import type { RedisClient, SqlDatabase } from '#sink'
 import { topics } from '../../test/system/coupon-history.ts'
-import { withLog } from '../engine/embedded.ts'
+import { withLog } from '../engine/with-log.ts'
 import { measured } from '../runner/measured.ts'
 import { sinkScript } from './scripts.ts'
 
@@ -13,7 +13,7 @@ const connections = 2
 const weekMs = 7 * 86_400_000
 
 measured(sinkScript, async ({ directory, databaseUrl, redisUrl, issued }) =>
-  withLog(directory, async (log) => {
+  withLog({ directory }, async (log) => {
     const sql = openSqlDatabase(databaseUrl, { connections })
     try {
       // Making the database (PGlite's first open takes seconds) is no part of the rate.

@@ -1,12 +1,13 @@
 /** Claims of distinct users on a few coupons, spread evenly: the coupon service's own work. */
-import { couponStores, couponTopology, commandSerde, peekResult } from '#domain/coupon'
-import type { CouponCommand, OpeningTerms } from '#domain/coupon'
-import type { AppendRecord, Log } from '#log'
+import { couponStores, couponTopics, couponTopology, commandSerde, peekResult } from '#domain/coupon'
+import type { CouponCommand, CouponTopics, OpeningTerms } from '#domain/coupon'
+import type { Log, TopicSpec } from '#log'
+import { taskDirectory } from '#state'
 import { encode, typedStore } from '#topology'
 import { topicSpecs } from '../../cli/compose/topics.ts'
 import { readSettings } from '../../cli/settings.ts'
-import { topics } from '../../test/system/coupon-history.ts'
 import { partitions } from '../../test/system/commands.ts'
+import { appId } from './app-id.ts'
 import { eachRecord } from './each-record.ts'
 import { withTaskState } from './task-state.ts'
 import type { Workload } from './workload.ts'
@@ -17,6 +18,14 @@ export interface ClaimsSpec {
   readonly coupons: number
   /** Of each coupon. */
   readonly stock: number
+  /** Whose outputs and state these are, when several applications decide the same input; else the program's. */
+  readonly application?: ClaimsApplication
+}
+
+interface ClaimsApplication {
+  readonly appId: string
+  /** Begins the name of the input topic, which they share. */
+  readonly inputPrefix: string
 }
 
 const nonce = '0123456789abcdef'
@@ -37,32 +46,48 @@ export function claimsOf({ claims: count, coupons }: ClaimsSpec, coupon: number)
 }
 
 export function claims(spec: ClaimsSpec): Workload {
-  const records = spec.coupons + spec.claims
+  const topics = claimTopics(spec)
   return {
+    appId: spec.application?.appId ?? appId,
     topology: couponTopology({ topics }),
-    // As the program has them, so that it can go on with this log.
-    topics: topicSpecs(readSettings({})),
+    topics: specsOf(topics),
     inputTopic: topics.issue,
-    records,
-    input: () => input(spec),
-    checkOutputs: (log) => checkResults(log, spec),
+    records: spec.coupons + spec.claims,
+    *input() {
+      for (const command of commands(spec)) {
+        yield { topic: topics.issue, key: command.couponId, value: encode(commandSerde, command) }
+      }
+    },
+    checkOutputs: (log) => checkResults(log, topics.result, spec),
     checkState: (stateDirectory) => checkHolders(stateDirectory, spec),
   }
 }
 
-function* input({ claims: count, coupons, stock }: ClaimsSpec): Generator<AppendRecord> {
+export function claimTopics({ application }: ClaimsSpec): CouponTopics {
+  if (application === undefined) return couponTopics()
+  const { issue } = couponTopics({ prefix: application.inputPrefix })
+  return { ...couponTopics({ prefix: `${application.appId}-` }), issue }
+}
+
+/** As the program has them, so that it can go on with this log. */
+function specsOf(topics: CouponTopics): TopicSpec[] {
+  const usual = couponTopics()
+  const names = new Map([
+    [usual.issue, topics.issue],
+    [usual.result, topics.result],
+    [usual.status, topics.status],
+  ])
+  return topicSpecs(readSettings({})).map(({ name, ...spec }) => ({ name: names.get(name) ?? name, ...spec }))
+}
+
+function* commands({ claims: count, coupons, stock }: ClaimsSpec): Generator<CouponCommand> {
   for (let coupon = 0; coupon < coupons; coupon++) {
-    const couponId = couponIdOf(coupon)
-    yield record({ command: 'open', couponId, by: 'operator', nonce, terms: termsOf(stock) })
+    yield { command: 'open', couponId: couponIdOf(coupon), by: 'operator', nonce, terms: termsOf(stock) }
   }
   for (let index = 0; index < count; index++) {
     const userId = `user-${index}`
-    yield record({ command: 'issue', couponId: couponIdOf(index % coupons), by: userId, nonce, userId })
+    yield { command: 'issue', couponId: couponIdOf(index % coupons), by: userId, nonce, userId }
   }
-}
-
-function record(command: CouponCommand): AppendRecord {
-  return { topic: topics.issue, key: command.couponId, value: encode(commandSerde, command) }
 }
 
 export function couponIdOf(index: number): string {
@@ -81,7 +106,7 @@ function termsOf(stock: number): OpeningTerms {
   }
 }
 
-async function checkResults(log: Log, spec: ClaimsSpec): Promise<void> {
+async function checkResults(log: Log, topic: string, spec: ClaimsSpec): Promise<void> {
   const expected = {
     done: spec.coupons,
     issued: issuedOf(spec),
@@ -90,7 +115,7 @@ async function checkResults(log: Log, spec: ClaimsSpec): Promise<void> {
   }
   const seen = { done: 0, issued: 0, rejected: 0, other: 0 }
   const peek = peekResult(Buffer.from('{}'), 0, 2)
-  await eachRecord(log, topics.result, ({ buffer, valueStart, valueEnd }) => {
+  await eachRecord(log, topic, ({ buffer, valueStart, valueEnd }) => {
     const { outcome } = peekResult(buffer, valueStart, valueEnd, peek)
     seen[outcome === 'done' || outcome === 'issued' || outcome === 'rejected' ? outcome : 'other']++
   })
@@ -101,7 +126,8 @@ async function checkResults(log: Log, spec: ClaimsSpec): Promise<void> {
 async function checkHolders(stateDirectory: string, spec: ClaimsSpec): Promise<void> {
   let holders = 0
   for (let partition = 0; partition < partitions; partition++) {
-    holders += await withTaskState(stateDirectory, partition, stores, (state) => {
+    const directory = taskDirectory(stateDirectory, spec.application?.appId ?? appId, `0_${partition}`)
+    holders += await withTaskState(directory, stores, (state) => {
       const users = typedStore(couponStores.issuedUsers, state.store(couponStores.issuedUsers))
       return [...users.keys()].reduce((sum, couponId) => sum + users.size(couponId), 0)
     })

@@ -1,7 +1,9 @@
 /** One put of a new key for each record, into a key-value store: the engine's plain path, without any domain. */
 import type { AppendRecord } from '#log'
+import { taskDirectory } from '#state'
 import { TopologyBuilder, bytes, keyValueStore, typedStore, utf8 } from '#topology'
 import type { Topology } from '#topology'
+import { appId } from './app-id.ts'
 import { withTaskState } from './task-state.ts'
 import type { Workload } from './workload.ts'
 
@@ -17,6 +19,7 @@ const entries = keyValueStore({ name: 'entries', key: utf8, value: bytes })
 
 export function puts({ records }: PutsSpec): Workload {
   return {
+    appId,
     topology: topology(),
     topics: [{ name: inputTopic, partitions, settings: { cleanup: 'delete' } }],
     inputTopic,
@@ -49,7 +52,8 @@ function* input(records: number): Generator<AppendRecord> {
 async function checkEntries(stateDirectory: string, records: number): Promise<void> {
   let count = 0
   for (let partition = 0; partition < partitions; partition++) {
-    count += await withTaskState(stateDirectory, partition, [entries], (state) => {
+    const directory = taskDirectory(stateDirectory, appId, `0_${partition}`)
+    count += await withTaskState(directory, [entries], (state) => {
       let size = 0
       for (const _ of typedStore(entries, state.store(entries)).range()) size++
       return size

@@ -4,11 +4,10 @@ import type { Log } from '#log'
 import { startStreams } from '#processor'
 import type { Streams } from '#processor'
 import type { OnProgress } from '../runner/measured.ts'
-import { appId } from './app-id.ts'
 import type { Workload } from './workload.ts'
 
 export function startWorkload(log: Log, workload: Workload, stateDir: string): Promise<Streams> {
-  const { topology } = workload
+  const { appId, topology } = workload
   return startStreams({ topology, log, appId, stateDir, clock: systemClock, logger: silentLogger })
 }
 
@@ -21,7 +20,7 @@ export async function untilCommitted(
   workload: Workload,
   onProgress: OnProgress,
 ): Promise<void> {
-  const { inputTopic, topics } = workload
+  const { appId, inputTopic, topics } = workload
   const count = topics.find(({ name }) => name === inputTopic)?.partitions ?? 0
   const inputs = Array.from({ length: count }, (_, partition) => ({ topic: inputTopic, partition }))
   const ends = await log.admin.offsets(inputs)

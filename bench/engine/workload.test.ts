@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { stateDirectoryOf, withLog } from './embedded.ts'
+import { stateDirectoryOf } from './data-directory.ts'
+import { withLog } from './with-log.ts'
 import { issuedOf } from './claims.ts'
 import { preload } from './preload.ts'
 import { startWorkload, untilCommitted } from './stream.ts'
@@ -22,7 +23,7 @@ const silent = (): void => {}
 async function checked(spec: WorkloadSpec, expected: WorkloadSpec): Promise<void> {
   const workload = workloadOf(spec)
   const stateDirectory = stateDirectoryOf(directory)
-  await withLog(directory, async (log) => {
+  await withLog({ directory }, async (log) => {
     await preload(log, workload, silent)
     const streams = await startWorkload(log, workload, stateDirectory)
     await untilCommitted(log, streams, workload, silent)

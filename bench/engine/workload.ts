@@ -10,6 +10,8 @@ import type { PutsSpec } from './puts.ts'
 export type WorkloadSpec = ClaimsSpec | PutsSpec
 
 export interface Workload {
+  /** Names the group, the changelogs and the state's folder. */
+  readonly appId: string
   readonly topology: Topology
   readonly topics: readonly TopicSpec[]
   readonly inputTopic: string

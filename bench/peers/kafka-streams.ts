@@ -56,6 +56,8 @@ export interface KafkaStreamsPeer {
   readonly events: readonly PeerEvent[]
   /** The first event that matches, said already or to come. Rejects with what it printed when it ends before that. */
   until(matches: (event: PeerEvent) => boolean): Promise<PeerEvent>
+  /** Never resolves; rejects with what it printed once it has ended, for whatever reason. */
+  readonly ended: Promise<never>
   /** Resolves when it is up and every store restored. */
   running(): Promise<PeerEvent>
   /** Records decided so far, some of them maybe not committed. */
@@ -107,6 +109,11 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
     for (const listener of listeners) listener(event)
   })
 
+  const death = ended.then((): never => {
+    throw new Error(`Kafka Streams has ended:\n${printed}`)
+  })
+  death.catch(() => {})
+
   const next = (matches: (event: PeerEvent) => boolean): Promise<PeerEvent> => {
     const { promise, resolve, reject } = Promise.withResolvers<PeerEvent>()
     const listener = (event: PeerEvent): void => {
@@ -115,7 +122,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
       resolve(event)
     }
     listeners.add(listener)
-    void ended.then(() => reject(new Error(`Kafka Streams has ended:\n${printed}`)))
+    death.catch(reject)
     return promise
   }
   const until = (matches: (event: PeerEvent) => boolean): Promise<PeerEvent> => {
@@ -125,6 +132,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
   return {
     spawnedAt,
     events,
+    ended: death,
     until,
     running: () => until(({ state }) => state === 'RUNNING'),
     async processed() {

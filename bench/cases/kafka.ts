@@ -1,0 +1,8 @@
+import type { Bench } from '../runner/bench.ts'
+import { kafkaDrain } from './kafka-drain.ts'
+
+export const kafka: Bench = {
+  name: 'kafka',
+  summary: 'the processor on Apache Kafka beside Kafka Streams on the same broker, in turn',
+  variants: [...kafkaDrain],
+}

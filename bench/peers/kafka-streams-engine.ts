@@ -1,0 +1,43 @@
+/** The Kafka Streams peer as an engine. */
+import { claimTopics } from '../engine/claims.ts'
+import { workloadOf } from '../engine/workload.ts'
+import type { Engine } from './engine.ts'
+import { startKafkaStreams } from './kafka-streams.ts'
+import type { KafkaStreamsOptions } from './kafka-streams.ts'
+
+/** @param settings for instance the commit interval; the rest as in kafka-streams/README.md */
+export function kafkaStreams(
+  settings: Pick<KafkaStreamsOptions, 'commitIntervalMs' | 'settings'> = {},
+): Engine {
+  return {
+    name: 'kafka-streams',
+    async start({ brokers, claims, stateDirectory }) {
+      const peer = await startKafkaStreams({
+        brokers,
+        applicationId: workloadOf(claims).appId,
+        topics: claimTopics(claims),
+        stateDirectory,
+        ...settings,
+      })
+      let ending = false
+      const failed = Promise.withResolvers<never>()
+      failed.promise.catch(() => {})
+      peer.ended.catch((error: unknown) => {
+        if (!ending) failed.reject(error)
+      })
+      return {
+        running: async () => void (await peer.running()),
+        failed: failed.promise,
+        usage: () => peer.usage(),
+        async stop() {
+          ending = true
+          await peer.stop()
+        },
+        kill() {
+          ending = true
+          return peer.kill()
+        },
+      }
+    },
+  }
+}
