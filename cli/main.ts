@@ -1,5 +1,6 @@
 /** The process: everything is loaded lazily from here, with the compiled code kept between starts. */
 import { enableCompileCache } from 'node:module'
+import { isProcessKind } from './process-kinds.ts'
 import { catchStopSignals } from './stop-signal.ts'
 
 enableCompileCache()
@@ -11,6 +12,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 const args = process.argv.slice(2)
-if (args[0] === 'start') catchStopSignals()
+if (isProcessKind(args[0])) catchStopSignals()
 const { run } = await import('./program.ts')
 process.exitCode = await run(args)

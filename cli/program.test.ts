@@ -54,9 +54,17 @@ describe('the command line', () => {
   })
 
   it('refuses to start with wrong settings', async () => {
-    const { code, err } = await type('start', { LOG_URL: 'kafka://localhost:9092' })
+    const { code, err } = await type('start', { LOG_URL: 'kafka:localhost:9092' })
     expect(code).toBe(2)
-    expect(err).toContain('[CLI_KAFKA_NOT_YET]')
+    expect(err).toContain('[CLI_INVALID_SETTINGS]')
+  })
+
+  it.each(['gateway', 'processor', 'sink'])('refuses to run a %s on an embedded log', async (part) => {
+    const { code, err } = await type(part)
+    expect(code).toBe(2)
+    expect(err).toMatch(
+      /^millrace: LOG_URL: must be kafka:\/\/host:port, .*millrace start has everything in one/,
+    )
   })
 
   it('names the topics as they are configured', async () => {

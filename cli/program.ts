@@ -4,6 +4,8 @@ import { isMillraceError } from '#core'
 import type { TopologyFormat } from './commands/topology-describe.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { processKinds } from './process-kinds.ts'
+import type { ProcessKind } from './process-kinds.ts'
 import { processTerminal } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -12,14 +14,15 @@ const examples = `
 Examples:
   millrace start                    everything in one process: log, processor, gateway, SQL copy
   PORT=9090 millrace start          the same on another port
+  LOG_URL=kafka://localhost:9092 millrace start
+                                    the same on Kafka
+  millrace gateway                  one part alone, on Kafka; so are processor and sink
   millrace config                   every setting, its value and where it came from
   millrace topology describe        what the stream processor computes, in Kafka Streams' layout
 
 Settings are environment variables; "millrace config" lists them and the README explains them.
 Results go to stdout, logs and errors to stderr. Exit codes: 0 ok, 1 failed, 2 wrong usage or settings.
 `
-
-const usageErrors = new Set(['CLI_INVALID_SETTINGS', 'CLI_KAFKA_NOT_YET'])
 
 /** Runs one command line (without node and script) and answers its exit code. */
 export async function run(args: readonly string[], terminal: Terminal = processTerminal): Promise<ExitCode> {
@@ -32,13 +35,15 @@ export async function run(args: readonly string[], terminal: Terminal = processT
     .showHelpAfterError('Run "millrace --help" for the commands and examples.')
     .addHelpText('after', examples)
 
-  program
-    .command('start')
-    .description('run everything in one process until Ctrl-C or SIGTERM')
-    .action(async () => {
-      const { start } = await import('./commands/start.ts')
-      exitCode = await start(terminal)
-    })
+  for (const [kind, description] of Object.entries(processKinds) as [ProcessKind, string][]) {
+    program
+      .command(kind)
+      .description(description)
+      .action(async () => {
+        const { runProcess } = await import('./commands/run-process.ts')
+        exitCode = await runProcess(terminal, kind)
+      })
+  }
 
   program
     .command('config')
@@ -69,7 +74,7 @@ export async function run(args: readonly string[], terminal: Terminal = processT
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     terminal.fail(error)
-    const wrongSettings = isMillraceError(error) && usageErrors.has(error.code)
+    const wrongSettings = isMillraceError(error, 'CLI_INVALID_SETTINGS')
     return wrongSettings ? exitCodes.usage : exitCodes.failed
   }
 }

@@ -39,28 +39,23 @@ export function matching(pattern: RegExp, what: string): z.ZodType<string, strin
 /** A directory, made absolute against the working directory. */
 export const directory: z.ZodType<string, string> = checked('a directory', (text) => resolve(text))
 
-export type LogLocation = { readonly kind: 'embedded'; readonly directory: string }
+export type LogLocation =
+  | { readonly kind: 'embedded'; readonly directory: string }
+  | { readonly kind: 'kafka'; readonly url: string }
 
-/** `embedded:<directory>`. */
-export const logLocation: z.ZodType<LogLocation, string> = z.string().transform((text, context) => {
-  if (text.startsWith('kafka://')) {
-    context.addIssue({
-      code: 'custom',
-      message:
-        'kafka:// comes with a later version of Millrace. For now use embedded:<directory>, such as embedded:./data/log',
-      params: { code: 'CLI_KAFKA_NOT_YET' },
-    })
-    return z.NEVER
-  }
-  if (!/^embedded:./.test(text)) {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be embedded:<directory>, such as embedded:./data/log',
-    })
-    return z.NEVER
-  }
-  return { kind: 'embedded', directory: resolve(text.slice('embedded:'.length)) } as const
-})
+/** Brokers by name, IPv4 or [IPv6]; user, password and options are looked at when the log is opened. */
+const kafkaForm =
+  /^kafka:\/\/([^@/?]+@)?(\[[\da-fA-F:.]+\]|[^\s:,[\]@/?]+)(:\d{1,5})?(,(\[[\da-fA-F:.]+\]|[^\s:,[\]@/?]+)(:\d{1,5})?)*\/?(\?.*)?$/
+
+/** `embedded:<directory>` or `kafka://[user:password@]host:port[,host:port…][?options]`. */
+export const logLocation: z.ZodType<LogLocation, string> = checked(
+  'embedded:<directory>, such as embedded:./data/log, or kafka://host:port,host:port',
+  (text) => {
+    if (/^embedded:./.test(text))
+      return { kind: 'embedded', directory: resolve(text.slice('embedded:'.length)) }
+    return kafkaForm.test(text) ? { kind: 'kafka', url: text } : undefined
+  },
+)
 
 export type DatabaseLocation =
   | { readonly kind: 'pglite'; readonly directory: string }
@@ -82,6 +77,13 @@ export function url(...schemes: readonly string[]): z.ZodType<string, string> {
   return checked(`a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`, (text) =>
     schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text) ? text : undefined,
   )
+}
+
+/** The same URL to be shown: `user:hidden@`, `password=hidden`. Hosts may be several, which URL does not parse. */
+export function withoutPassword(text: string): string {
+  return text
+    .replace(/^([a-z]+:\/\/[^:@/?]*:)[^@/?]*@/, '$1hidden@')
+    .replaceAll(/([?&]password=)[^&]*/g, '$1hidden')
 }
 
 function checked<T>(what: string, read: (text: string) => T | undefined): z.ZodType<T, string> {

@@ -1,11 +1,15 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isMillraceError } from '#core'
+import type { ProcessKind } from './process-kinds.ts'
 import { effectiveSettings, readSettings, settingsMarkdown, settingsTable } from './settings.ts'
 
-function mistakesOf(environment: Record<string, string>): { code: string; lines: string[] } {
+function mistakesOf(
+  environment: Record<string, string>,
+  kind?: ProcessKind,
+): { code: string; lines: string[] } {
   try {
-    readSettings(environment)
+    readSettings(environment, kind)
   } catch (error) {
     if (isMillraceError(error)) return { code: error.code, lines: error.message.split('\n') }
   }
@@ -36,11 +40,18 @@ describe('readSettings', () => {
     ])
   })
 
-  it('refuses kafka:// with a word about when it comes', () => {
-    const { code, lines } = mistakesOf({ LOG_URL: 'kafka://localhost:9092' })
-    expect(code).toBe('CLI_KAFKA_NOT_YET')
-    expect(lines[0]).toContain('later version')
-  })
+  it.each(['kafka://localhost', 'kafka://ann:pw@h1:9092,h2:9093?sasl=plain', 'kafka://[::1]:9092/'])(
+    'takes %s',
+    (url) => expect(readSettings({ LOG_URL: url }).logUrl).toEqual({ kind: 'kafka', url }),
+  )
+
+  it.each(['kafka://', 'kafka://h1:port', 'kafka:h1', 'kafka://h1,,h2', 'embedded:', 'data/log'])(
+    'refuses %s as a log',
+    (url) =>
+      expect(mistakesOf({ LOG_URL: url }).lines).toEqual([
+        `LOG_URL: must be embedded:<directory>, such as embedded:./data/log, or kafka://host:port,host:port; it is "${url}".`,
+      ]),
+  )
 
   it('does not repeat a secret in a mistake', () => {
     const { lines } = mistakesOf({ ADMIN_TOKEN: 'kurz', DATABASE_URL: 'mysql://u:geheim@h/d' })
@@ -53,6 +64,34 @@ describe('readSettings', () => {
     expect(lines[0]).toContain('STATE_DIR')
     expect(mistakesOf({ VIEW_DIR: './data/state' }).lines).toHaveLength(1)
   })
+
+  it('refuses copies that the embedded log does not keep', () => {
+    expect(mistakesOf({ REPLICATION_FACTOR: '3' }).lines).toEqual([
+      'REPLICATION_FACTOR: must be 1 or not set, the embedded log keeps one copy; it is "3".',
+    ])
+    expect(readSettings({ REPLICATION_FACTOR: '3', LOG_URL: 'kafka://h' }).replicationFactor).toBe(3)
+  })
+})
+
+describe('settings of a part alone', () => {
+  const shared = { LOG_URL: 'kafka://h', DATABASE_URL: 'postgres://u@h/d' }
+
+  it.each([
+    ['gateway', ['LOG_URL', 'DATABASE_URL']],
+    ['processor', ['LOG_URL']],
+    ['sink', ['LOG_URL', 'DATABASE_URL']],
+  ] as const)('%s wants what it shares with other processes', (kind, variables) => {
+    const { lines } = mistakesOf({}, kind)
+    expect(lines.map((line) => line.split(':')[0])).toEqual(variables)
+    expect(readSettings(shared, kind).logUrl).toEqual({ kind: 'kafka', url: 'kafka://h' })
+  })
+
+  it('minds the directories that it uses, and no other', () => {
+    const environment = { ...shared, STATE_DIR: 'data', VIEW_DIR: 'data/view' }
+    expect(mistakesOf(environment).lines).toHaveLength(1)
+    expect(readSettings(environment, 'processor').stateDirectory).toBe(resolve('data'))
+    expect(readSettings(environment, 'gateway').viewDirectory).toBe(resolve('data/view'))
+  })
 })
 
 describe('effectiveSettings', () => {
@@ -61,6 +100,10 @@ describe('effectiveSettings', () => {
     const byName = new Map(settings.map((setting) => [setting.name, setting]))
     expect(byName.get('ADMIN_TOKEN')).toMatchObject({ value: '(hidden)', from: 'environment' })
     expect(byName.get('DATABASE_URL')?.value).toBe('postgres://me:hidden@h/d')
+    const log = effectiveSettings({ LOG_URL: 'kafka://me:pw@h1,h2:9092?sasl=plain' }).find(
+      ({ name }) => name === 'LOG_URL',
+    )
+    expect(log?.value).toBe('kafka://me:hidden@h1,h2:9092?sasl=plain')
     expect(byName.get('PORT')).toMatchObject({ value: '8080', from: 'default' })
   })
 })

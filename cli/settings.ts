@@ -3,10 +3,12 @@
  *
  * An empty variable counts as not set. Directories are relative to the working directory. The README's table is
  * generated from here (`settingsMarkdown`), and a test compares them.
- * Errors: CLI_INVALID_SETTINGS (every mistake, a line each), CLI_KAFKA_NOT_YET.
+ * Errors: CLI_INVALID_SETTINGS (every mistake, a line each).
  */
 import type { z } from 'zod'
 import { MillraceError } from '#core'
+import type { ProcessKind } from './process-kinds.ts'
+import { contradictions } from './settings-rules.ts'
 import {
   databaseLocation,
   directory,
@@ -16,6 +18,7 @@ import {
   matching,
   oneOf,
   url,
+  withoutPassword,
 } from './settings-types.ts'
 
 export interface SettingSpec<T> {
@@ -71,7 +74,8 @@ export const settingsTable = {
     name: 'LOG_URL',
     type: 'URL',
     default: 'embedded:./data/log',
-    doc: 'The log, which is the truth: embedded:<directory>. Changing it does not move data.',
+    doc: 'The log, which is the truth: embedded:<directory> or kafka://host:port,… Changing it does not move data.',
+    secret: 'password',
     schema: logLocation,
   }),
   databaseUrl: setting({
@@ -126,6 +130,12 @@ export const settingsTable = {
     default: '4',
     doc: 'Partitions of the topics, fixed when they are first created.',
     schema: integer(1, 256),
+  }),
+  replicationFactor: optional({
+    name: 'REPLICATION_FACTOR',
+    type: 'integer',
+    doc: 'Copies of each topic on Kafka, fixed when it is first created; not set: one a broker, at most 3.',
+    schema: integer(1, 100),
   }),
   idempotencyRetentionMs: setting({
     name: 'IDEMPOTENCY_RETENTION',
@@ -186,10 +196,10 @@ type Table = typeof settingsTable
 export type Settings = { readonly [K in keyof Table]: Table[K] extends SettingSpec<infer T> ? T : never }
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** All settings, checked. */
-export function readSettings(environment: Environment): Settings {
+/** All settings, checked for what `kind` of process they are. */
+export function readSettings(environment: Environment, kind: ProcessKind = 'start'): Settings {
   const values: Record<string, unknown> = {}
-  const mistakes: { readonly code: string; readonly text: string }[] = []
+  const mistakes: string[] = []
   for (const [key, spec] of Object.entries<SettingSpec<unknown>>(settingsTable)) {
     const text = given(environment, spec) ?? spec.default
     if (text === undefined) continue
@@ -198,19 +208,18 @@ export function readSettings(environment: Environment): Settings {
       values[key] = parsed.data
       continue
     }
-    const issue = parsed.error.issues[0]
-    const shown = spec.secret === undefined ? `; it is "${text}"` : ''
-    const code = issue?.code === 'custom' ? (issue.params?.['code'] as string | undefined) : undefined
-    mistakes.push({ code: code ?? 'CLI_INVALID_SETTINGS', text: `${spec.name}: ${issue?.message}${shown}.` })
+    const shown = mayBeShown(text, spec) ? `; it is "${text}"` : ''
+    mistakes.push(`${spec.name}: ${parsed.error.issues[0]?.message}${shown}.`)
   }
   const settings = values as unknown as Settings
-  if (mistakes.length === 0) mistakes.push(...sharedDirectories(settings))
-  const [first] = mistakes
-  if (first === undefined) return settings
-  const text = mistakes.map((mistake) => mistake.text).join('\n')
-  const context = { mistakes: mistakes.map((mistake) => mistake.text) }
-  const code = mistakes.length === 1 ? first.code : 'CLI_INVALID_SETTINGS'
-  throw new MillraceError(code, text, { domain: 'user', reaction: 'stop', retrySafe: true, context })
+  if (mistakes.length === 0) mistakes.push(...contradictions(settings, kind))
+  if (mistakes.length === 0) return settings
+  throw new MillraceError('CLI_INVALID_SETTINGS', mistakes.join('\n'), {
+    domain: 'user',
+    reaction: 'stop',
+    retrySafe: true,
+    context: { mistakes },
+  })
 }
 
 export interface EffectiveSetting {
@@ -250,31 +259,10 @@ function given(environment: Environment, spec: SettingSpec<unknown>): string | u
 
 function hidden(text: string | undefined, spec: SettingSpec<unknown>): string | undefined {
   if (text === undefined || spec.secret === undefined) return text
-  if (spec.secret === 'value' || !URL.canParse(text)) return spec.secret === 'value' ? '(hidden)' : text
-  const parsed = new URL(text)
-  if (parsed.password === '' && !parsed.searchParams.has('password')) return text
-  if (parsed.password !== '') parsed.password = 'hidden'
-  if (parsed.searchParams.has('password')) parsed.searchParams.set('password', 'hidden')
-  return parsed.href
+  return spec.secret === 'value' ? '(hidden)' : withoutPassword(text)
 }
 
-/** Each part owns its directory: one inside another would be deleted or locked with it. */
-function sharedDirectories(settings: Settings): { code: string; text: string }[] {
-  const used: [name: string, path: string][] = [
-    [settingsTable.logUrl.name, settings.logUrl.directory],
-    [settingsTable.stateDirectory.name, settings.stateDirectory],
-    [settingsTable.viewDirectory.name, settings.viewDirectory],
-  ]
-  if (settings.databaseUrl.kind === 'pglite')
-    used.push([settingsTable.databaseUrl.name, settings.databaseUrl.directory])
-  const mistakes = []
-  for (const [name, path] of used) {
-    for (const [other, otherPath] of used) {
-      if (name === other || !`${path}/`.startsWith(`${otherPath}/`)) continue
-      if (path === otherPath && name < other) continue
-      const text = `${name}: ${path} lies in the directory of ${other}. Give each its own.`
-      mistakes.push({ code: 'CLI_INVALID_SETTINGS', text })
-    }
-  }
-  return mistakes
+/** What cannot be read may be a secret in the wrong place. */
+function mayBeShown(text: string, { secret }: SettingSpec<unknown>): boolean {
+  return secret === undefined || (secret === 'password' && !/[@?]/.test(text))
 }

@@ -11,6 +11,7 @@ import { claimRoutes } from './routes/claims.ts'
 import { couponRoutes } from './routes/coupons.ts'
 import { healthRoutes } from './routes/health.ts'
 import { userRoutes } from './routes/users.ts'
+import { welcomeRoutes } from './routes/welcome.ts'
 import type { Backend } from './services/backend.ts'
 import { Claims } from './services/claims.ts'
 import { KeysInFlight } from './services/keys-in-flight.ts'
@@ -79,13 +80,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       ...userRoutes(options.reads),
       ...healthRoutes({
         ready,
-        advertisedUrl: options.advertisedUrl,
         metricsText: () => {
           requests.flush()
           instruments.waiters.set(waiters.count)
           return options.metricsText()
         },
       }),
+      ...welcomeRoutes(options.advertisedUrl),
     ],
     requests,
     logger,

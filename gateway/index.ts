@@ -1,4 +1,6 @@
 export { createGateway } from './gateway.ts'
+export { createHealth } from './health.ts'
+export type { HealthOptions } from './health.ts'
 export { serveHttp } from './http-server.ts'
 export type { HttpServer } from './http-server.ts'
 export { problemCodes } from './http/problem.ts'

@@ -29,8 +29,8 @@ export interface StreamsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics?: Metrics
-  /** Of topics this creates. Default 1. */
-  readonly replicationFactor?: number
+  /** Of topics this creates; of those that exist it is checked. Default: the log chooses. */
+  readonly replicationFactor?: number | undefined
   readonly limits?: Partial<TransactionLimits>
   /** Default `dlq`. */
   readonly onPoison?: PoisonHandler
@@ -79,7 +79,7 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       log,
       topology,
       appId,
-      replicationFactor: options.replicationFactor ?? 1,
+      replicationFactor: options.replicationFactor,
       deadLetterRetentionMs: options.deadLetterRetentionMs ?? 30 * dayMs,
     })
     const thread = new StreamThread({

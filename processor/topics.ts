@@ -22,7 +22,7 @@ export interface TopicOptions {
   readonly log: Log
   readonly topology: Topology
   readonly appId: string
-  readonly replicationFactor: number
+  readonly replicationFactor: number | undefined
   readonly deadLetterRetentionMs: number
 }
 
@@ -68,6 +68,7 @@ function internalTopics(
   { topology, appId, replicationFactor, deadLetterRetentionMs }: TopicOptions,
   existing: ReadonlyMap<string, TopicDescription>,
 ): TopicSpec[] {
+  const copies = replicationFactor === undefined ? {} : { replicationFactor }
   const counts = partitionCounts(
     topology,
     new Map([...existing].map(([topic, description]) => [topic, description.partitions])),
@@ -75,7 +76,7 @@ function internalTopics(
   const between = topology.repartitionTopics.map(({ topic }) => ({
     name: topic,
     partitions: counts.get(topic) ?? 0,
-    replicationFactor,
+    ...copies,
     // Never by time: the runtime deletes what is processed, and nothing else may.
     settings: { cleanup: 'delete' as const, retentionMs: -1 },
   }))
@@ -98,13 +99,13 @@ function internalTopics(
       ...stores.map(({ name }) => ({
         name: changelogTopic(appId, name),
         partitions,
-        replicationFactor,
+        ...copies,
         settings: { cleanup: 'compact' as const },
       })),
       ...sourceTopics.map((topic) => ({
         name: deadLetterTopic(topic),
         partitions,
-        replicationFactor,
+        ...copies,
         settings: { cleanup: 'delete' as const, retentionMs: deadLetterRetentionMs },
       })),
     ]

@@ -1,91 +1,57 @@
 /**
- * The engine's worker: the embedded log and the stream processor share it, since the log's writes block their
+ * The engine's worker: the stream processor, and the embedded log if that is the one, since its writes block their
  * thread. Opens log, then processor; closes in the opposite order.
  */
-import { workerData } from 'node:worker_threads'
-import { isMillraceError, serve, systemClock } from '#core'
+import { isMillraceError } from '#core'
 import { couponTopology } from '#domain/coupon'
-import { EmbeddedBroker, openEmbeddedLog, serveEmbeddedBroker } from '#log/embedded'
 import { startStreams } from '#processor'
 import type { Streams } from '#processor'
-import { CloseStack } from './close-stack.ts'
-import { createLogger } from './logger.ts'
-import { createMetrics } from './metrics.ts'
+import { openEngineLog } from './engine-log.ts'
 import { startFailed } from './start-failed.ts'
-import type { DirectoryVariable } from './start-failed.ts'
-import type { EngineThreadData, ThreadControl } from './thread-control.ts'
-import { topicNames, topicSpecs } from './topics.ts'
+import type { EngineThreadData } from './thread-control.ts'
+import { hostThread } from './thread-host.ts'
+import { topicNames } from './topics.ts'
+import { untilReachable } from './until-reachable.ts'
 
-const { settings, readableLogs, control, logs } = workerData as EngineThreadData
-const logger = createLogger({ level: settings.logLevel, worker: 'engine', readable: readableLogs })
-const registry = createMetrics({ processMetrics: false })
-const { metrics } = registry
-const clock = systemClock
-const failure = Promise.withResolvers<void>()
-const opened = new CloseStack()
-
-let streams: Streams | undefined
-
-async function open(): Promise<void> {
-  const dir = settings.logUrl.directory
-  const broker = await EmbeddedBroker.open({ dir, clock, logger, metrics }).catch(blaming('LOG_URL'))
-  opened.push('log', () => broker.close())
-  const log = await openEmbeddedLog(broker, { clock, logger })
-  opened.push('log client', () => log.close())
-  await log.admin.ensureTopics(topicSpecs(settings)).catch(blaming('LOG_URL'))
-  for (const port of logs) serveEmbeddedBroker(broker, port)
-  const { idempotencyRetentionMs } = settings
+hostThread<EngineThreadData>('engine', (context) => {
+  const { settings, clock, logger, metrics, opened, signal, fail } = context
+  const { appId, stateDirectory: stateDir, idempotencyRetentionMs } = settings
   const topology = couponTopology({ topics: topicNames(settings), idempotencyRetentionMs })
-  const { appId, stateDirectory: stateDir } = settings
-  const started = await startStreams({
-    topology,
-    log,
-    appId,
-    stateDir,
-    clock,
-    logger,
-    metrics,
-    exclusiveOutputs: true,
-    deadLetterRetentionMs: settings.deadLetterRetentionMs,
-  }).catch(blaming('STATE_DIR'))
-  streams = started
-  opened.push('processor', () => started.stop())
-  void started.failed.then((error) => failure.reject(atWork(error)))
-}
+  let streams: Streams | undefined
 
-async function start(): Promise<void> {
-  await (opening ??= open())
-  while (streams?.state().ready !== true && !halt.signal.aborted) await clock.sleep(5)
-}
+  /** Directories of tasks are opened while others work already; a failed write may be the log's as well. */
+  const atWork = (error: Error): unknown =>
+    isMillraceError(error, 'ROCKSDB_FAILED') ? error : startFailed(error, 'STATE_DIR', settings)
 
-function blaming(variable: DirectoryVariable): (error: unknown) => never {
-  return (error) => {
-    throw startFailed(error, variable, settings)
+  return {
+    async open() {
+      const log = await openEngineLog(context)
+      const start = (): Promise<Streams> =>
+        startStreams({
+          topology,
+          log,
+          appId,
+          stateDir,
+          clock,
+          logger,
+          metrics,
+          exclusiveOutputs: true,
+          replicationFactor: settings.replicationFactor,
+          deadLetterRetentionMs: settings.deadLetterRetentionMs,
+        })
+      const started = await untilReachable(start, context).catch((error: unknown) => {
+        throw startFailed(error, 'STATE_DIR', settings)
+      })
+      streams = started
+      opened.push('processor', () => started.stop())
+      void started.failed.then((error) => fail(atWork(error)))
+    },
+    async works() {
+      while (streams?.state().ready !== true && !signal.aborted) await clock.sleep(5)
+    },
+    checks() {
+      const state = streams?.state()
+      return { log: state !== undefined, tasks: state?.thread === 'running' && state.ready }
+    },
   }
-}
-
-/** Directories of tasks are opened while others work already; a failed write may be the log's as well. */
-function atWork(error: Error): unknown {
-  return isMillraceError(error, 'ROCKSDB_FAILED') ? error : startFailed(error, 'STATE_DIR', settings)
-}
-
-const halt = new AbortController()
-let opening: Promise<void> | undefined
-let starting: Promise<void> | undefined
-let stopping: Promise<void> | undefined
-
-const served: ThreadControl = {
-  open: () => (opening ??= open()),
-  start: () => (starting ??= start()),
-  failure: () => failure.promise,
-  metrics: () => registry.snapshot(),
-  stop: () =>
-    (stopping ??= (async () => {
-      halt.abort()
-      // What is half open is finished first, so that there is one list to close.
-      await (starting ?? opening)?.catch(() => undefined)
-      await opened.closeAll(logger)
-      for (const port of logs) port.close()
-    })()),
-}
-serve(control, served)
+})

@@ -1,53 +1,34 @@
 /**
- * The composition root: which parts there are, on which threads, and how they are joined.
+ * `millrace start`: every part in one process, and how they are joined.
  *
- * Main thread: HTTP gateway with its view. Engine thread: embedded log and processor. Sink thread: SQL and Redis.
- * HTTP listens before anything else is opened, so a taken port is found before a directory is touched, and `/livez`
- * answers at once; the sink starts last, since nobody waits for it.
+ * Main thread: HTTP gateway with its view. Engine thread: processor, and the embedded log if that is the one. Sink
+ * thread: SQL and Redis. HTTP listens before anything else is opened, so a taken port is found before a directory is
+ * touched, and `/livez` answers at once; the sink starts last, since nobody waits for it.
  */
 import { MessageChannel } from 'node:worker_threads'
 import { connect } from '#core'
-import type { Clock, Logger } from '#core'
-import { createGateway, serveHttp } from '#gateway'
+import { serveHttp } from '#gateway'
 import type { Log } from '#log'
-import { openEmbeddedLog } from '#log/embedded'
 import { lockPglite } from '#sink'
 import type { CouponReads, PgliteLock } from '#sink'
 import { localUrl } from '../banner.ts'
 import type { Settings } from '../settings.ts'
-import { createMetrics, metricsText } from './metrics.ts'
-import type { MetricsSnapshot } from './metrics.ts'
+import { attachLog, gatewayOf } from './gateway-part.ts'
+import { LogAccesses, portsOf } from './log-access.ts'
+import { createMetrics } from './metrics.ts'
+import { readyPollMs } from './running-program.ts'
+import type { ProgramOptions, RunningProgram } from './running-program.ts'
 import { SinkHealth } from './sink-health.ts'
 import { startFailed } from './start-failed.ts'
 import { startThread, threadEnded } from './thread.ts'
 import type { Thread } from './thread.ts'
-import { topicNames } from './topics.ts'
 
-export interface RunningProgram {
-  /** Where it listens, as seen from this machine. */
-  readonly url: string
-  /** Resolves once every directory is this process's, so that nothing of the surroundings can stop it any more. */
-  readonly opened: Promise<void>
-  /** Resolves once claims are decided and every view is up to date. */
-  readonly ready: Promise<void>
-  /** Rejects when the engine or the gateway fails. A sink that fails is told in the log and by `/readyz` only. */
-  readonly failure: Promise<never>
-  /** Stops accepting, finishes what was accepted, closes everything in order. */
-  stop(): Promise<void>
-}
-
-export interface ProgramOptions {
-  readonly settings: Settings
-  readonly clock: Clock
-  readonly logger: Logger
-  /** Log lines of the other threads for humans instead of JSON. */
-  readonly readableLogs: boolean
-}
-
-const readyPollMs = 10
 const sinkStopMsMax = 3000
 
-/** Resolves once it listens. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED. */
+/**
+ * Resolves once it listens. A sink that fails is told in the log and by `/readyz` only, since claims are decided
+ * without it. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED.
+ */
 export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
   const { settings, clock, logger, readableLogs } = options
   const registry = createMetrics({ processMetrics: true })
@@ -55,19 +36,10 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const reads = new MessageChannel()
   const sinkHealth = new SinkHealth(logger)
   let decides = false
-  const gateway = createGateway({
-    topics: topicNames(settings),
-    viewDir: settings.viewDirectory,
+  const gateway = gatewayOf(options, {
     reads: sinkHealth.reads(connect<CouponReads>(reads.port1)),
-    clock,
-    logger,
-    metrics: registry.metrics,
-    metricsText: async () => metricsText([await registry.snapshot(), ...(await threadSnapshots(threads))]),
-    adminToken: settings.adminToken,
-    loopback: isLoopback(settings.host),
-    advertisedUrl: settings.advertisedUrl,
-    resultRetentionMs: settings.resultRetentionMs,
-    idempotencyRetentionMs: settings.idempotencyRetentionMs,
+    registry,
+    threads,
     readinessChecks: [
       { name: 'processor', isReady: () => decides },
       { name: 'sink', isReady: () => sinkHealth.works, required: false },
@@ -81,58 +53,50 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     },
   )
 
-  const gatewayLog = new MessageChannel()
-  const sinkLog = new MessageChannel()
+  const logs = new LogAccesses(settings.logUrl)
+  const gatewayLog = logs.another()
+  const sinkLog = logs.another()
   const engine = startThread({
     name: 'engine',
     script: new URL('./engine-thread.ts', import.meta.url),
-    data: { settings, readableLogs, logs: [gatewayLog.port2, sinkLog.port2] },
-    ports: [gatewayLog.port2, sinkLog.port2],
+    data: { settings, readableLogs, logs: logs.served },
+    ports: logs.served,
   })
   threads.push(engine)
 
   const opened = Promise.withResolvers<void>()
   const ready = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<never>()
+  const waiting = Promise.withResolvers<void>()
   const stopping = new AbortController()
+  const { signal } = stopping
   let log: Log | undefined
   let databaseLock: PgliteLock | undefined
   const follow = async (): Promise<void> => {
-    log = await openEmbeddedLog(gatewayLog.port1, { clock, logger })
-    await gateway.attach(log).catch((error: unknown) => {
-      throw startFailed(error, 'VIEW_DIR', settings)
-    })
-  }
-  // Held here, not in the sink's thread: that one may be ended by force.
-  const lockDatabase = async (): Promise<void> => {
-    const { databaseUrl } = settings
-    if (databaseUrl.kind !== 'pglite') return
-    try {
-      databaseLock = await lockPglite(databaseUrl.directory)
-    } catch (error) {
-      throw startFailed(error, 'DATABASE_URL', settings)
-    }
+    const patience = { clock, logger, signal, onWaiting: waiting.resolve }
+    log = await attachLog(gateway, gatewayLog, options, patience)
   }
   const begin = async (): Promise<void> => {
-    await Promise.all([follow(), engine.control.open()])
-    await lockDatabase()
+    const following = follow()
+    await Promise.all([Promise.race([following, waiting.promise]), engine.control.open()])
+    databaseLock = await lockDatabase(settings)
     opened.resolve()
-    await engine.control.start()
+    await Promise.all([following, engine.control.start()])
     decides = true
-    while (!stopping.signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
-    if (stopping.signal.aborted) return
+    while (!signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
+    if (signal.aborted) return
     ready.resolve()
     const sink = startThread({
       name: 'sink',
       script: new URL('./sink-thread.ts', import.meta.url),
-      data: { settings, readableLogs, log: sinkLog.port1, reads: reads.port2 },
-      ports: [sinkLog.port1, reads.port2],
+      data: { settings, readableLogs, log: sinkLog, reads: reads.port2 },
+      ports: [...portsOf(sinkLog), reads.port2],
       // PGlite cannot be interrupted while it opens; its files are safe against it at any moment.
       stopGrace: { ms: sinkStopMsMax, clock },
     })
     threads.push(sink)
     const sinkFailed = (error: unknown): void => {
-      if (!stopping.signal.aborted) sinkHealth.failed(error)
+      if (!signal.aborted) sinkHealth.failed(error)
     }
     sink.failure.catch(sinkFailed)
     await sink.control.start().then(() => sinkHealth.started(), sinkFailed)
@@ -140,7 +104,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
 
   engine.failure.catch((error: unknown) => failed.reject(error))
   const begun = begin().catch((error: unknown) => {
-    if (!stopping.signal.aborted && !threadEnded(error)) failed.reject(error)
+    if (!signal.aborted && !threadEnded(error)) failed.reject(error)
   })
 
   let stopped: Promise<void> | undefined
@@ -153,8 +117,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     await begun
     await databaseLock?.release()
     reads.port1.close()
-    gatewayLog.port1.close()
-    sinkLog.port1.close()
+    logs.close()
   }
   return {
     url: localUrl(settings.host, http.port),
@@ -165,12 +128,13 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   }
 }
 
-/** Of the threads that are up. */
-async function threadSnapshots(threads: readonly Thread[]): Promise<MetricsSnapshot[]> {
-  const answers = await Promise.allSettled(threads.map((thread) => thread.control.metrics()))
-  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+/** Held here, not in the sink's thread: that one may be ended by force. */
+async function lockDatabase(settings: Settings): Promise<PgliteLock | undefined> {
+  const { databaseUrl } = settings
+  if (databaseUrl.kind !== 'pglite') return undefined
+  try {
+    return await lockPglite(databaseUrl.directory)
+  } catch (error) {
+    throw startFailed(error, 'DATABASE_URL', settings)
+  }
 }

@@ -20,6 +20,10 @@ export function startFailed(error: unknown, variable: DirectoryVariable, setting
     case 'ROCKSDB_CORRUPT':
     case 'LOG_CORRUPT':
       return naming(variable, error)
+    case 'LOG_INVALID_REQUEST':
+    case 'LOG_UNAUTHORIZED':
+    case 'LOG_UNSUPPORTED':
+      return naming('LOG_URL', error)
     case 'LOG_TOPIC_MISMATCH':
       return otherTopics(error, settings)
     case 'PROCESSOR_OTHER_APP':
@@ -37,7 +41,7 @@ const forms: Readonly<Record<DirectoryVariable, string>> = {
 }
 
 const directories: Readonly<Record<DirectoryVariable, (settings: Settings) => string>> = {
-  LOG_URL: ({ logUrl }) => logUrl.directory,
+  LOG_URL: ({ logUrl }) => (logUrl.kind === 'embedded' ? logUrl.directory : logUrl.kind),
   STATE_DIR: ({ stateDirectory }) => stateDirectory,
   VIEW_DIR: ({ viewDirectory }) => viewDirectory,
   DATABASE_URL: ({ databaseUrl }) =>
@@ -63,8 +67,10 @@ function otherTopics(error: MillraceError, settings: Settings): MillraceError {
   const { differences } = error.context
   if (!Array.isArray(differences)) return error
   const texts = differences.map(String)
-  if (texts.some((text) => /\d+ partitions/.test(text)))
+  if (texts.some((text) => /\d+ partitions|has partitions/.test(text)))
     return naming(`PARTITIONS=${settings.partitions}`, error)
+  if (texts.some((text) => /has replicationFactor/.test(text)))
+    return naming(`REPLICATION_FACTOR=${settings.replicationFactor}`, error)
   if (texts.every((text) => /\.dlq has retentionMs/.test(text))) return naming('DEAD_LETTER_RETENTION', error)
   return error
 }

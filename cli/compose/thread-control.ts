@@ -1,15 +1,21 @@
 /** How the main thread directs a worker: an interface served over core's rpc on a port of its own. */
 import type { MessagePort } from 'node:worker_threads'
 import type { Settings } from '../settings.ts'
+import type { LogAccess } from './log-access.ts'
 import type { MetricsSnapshot } from './metrics.ts'
 
 export interface ThreadControl {
-  /** Takes and opens what the thread owns, in order. Resolves once all of it is this process's. */
+  /**
+   * Takes and opens what the thread owns, in order. Resolves once all of it is this process's, or once the thread
+   * waits for a log that is away.
+   */
   open(): Promise<void>
   /** Opens, if that is not done. Resolves once the thread works. */
   start(): Promise<void>
   /** Pending as long as all is well; rejects with what stopped the thread's work. */
   failure(): Promise<void>
+  /** What has to hold for the thread to be ready, by name. */
+  checks(): Promise<Readonly<Record<string, boolean>>>
   metrics(): Promise<MetricsSnapshot>
   /** Closes in order, databases last; the thread may end afterwards, and must not before. Idempotent. */
   stop(): Promise<void>
@@ -23,13 +29,12 @@ export interface ThreadData {
 }
 
 export interface EngineThreadData extends ThreadData {
-  /** The log is served on each. */
+  /** The embedded log is served on each. */
   readonly logs: readonly MessagePort[]
 }
 
 export interface SinkThreadData extends ThreadData {
-  /** Where the log is served. */
-  readonly log: MessagePort
-  /** The gateway's reads of the SQL database are served here. */
-  readonly reads: MessagePort
+  readonly log: LogAccess
+  /** Where a gateway in the same process has its reads of the SQL database served. */
+  readonly reads: MessagePort | undefined
 }

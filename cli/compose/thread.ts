@@ -3,6 +3,7 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { MillraceError, connect, isMillraceError, messageOf } from '#core'
 import type { Clock, Remote } from '#core'
+import type { MetricsSnapshot } from './metrics.ts'
 import type { ThreadControl, ThreadData } from './thread-control.ts'
 
 export interface Thread {
@@ -70,6 +71,12 @@ export function startThread({ name, script, data, ports, stopGrace }: ThreadOpti
 /** What a call says whose thread is gone; why it is gone, `failure` knows. */
 export function threadEnded(error: unknown): boolean {
   return isMillraceError(error, 'RPC_CLOSED') || isMillraceError(error, 'LOG_CLOSED')
+}
+
+/** Of the threads that are up. */
+export async function threadSnapshots(threads: readonly Thread[]): Promise<MetricsSnapshot[]> {
+  const answers = await Promise.allSettled(threads.map((thread) => thread.control.metrics()))
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
 }
 
 function threadFailed(name: string, why: string, cause?: unknown): MillraceError {

@@ -15,10 +15,11 @@ export function topicNames(settings: Settings): CouponTopics {
  */
 export function topicSpecs(settings: Settings): TopicSpec[] {
   const { issue, result, status } = topicNames(settings)
-  const { partitions } = settings
+  const { partitions, replicationFactor } = settings
+  const all = { partitions, ...(replicationFactor === undefined ? {} : { replicationFactor }) }
   return [
-    { name: issue, partitions, settings: { cleanup: 'delete', retentionMs: -1, timestamps: 'log-append' } },
-    { name: result, partitions, settings: { cleanup: 'delete', retentionMs: -1 } },
-    { name: status, partitions, settings: { cleanup: 'compact' } },
+    { ...all, name: issue, settings: { cleanup: 'delete', retentionMs: -1, timestamps: 'log-append' } },
+    { ...all, name: result, settings: { cleanup: 'delete', retentionMs: -1 } },
+    { ...all, name: status, settings: { cleanup: 'compact' } },
   ]
 }

@@ -6,10 +6,9 @@ import type { Route } from './route.ts'
 export interface HealthRouteOptions {
   readonly ready: () => Promise<Readiness>
   readonly metricsText: () => Promise<{ readonly contentType: string; readonly body: string }>
-  readonly advertisedUrl: string | undefined
 }
 
-export function healthRoutes({ ready, metricsText, advertisedUrl }: HealthRouteOptions): Route[] {
+export function healthRoutes({ ready, metricsText }: HealthRouteOptions): Route[] {
   return [
     { path: '/livez', methods: { GET: () => json(200, { live: true }) } },
     {
@@ -32,29 +31,5 @@ export function healthRoutes({ ready, metricsText, advertisedUrl }: HealthRouteO
         },
       },
     },
-    {
-      path: '/',
-      methods: {
-        GET: (context) =>
-          new Response(welcome(advertisedUrl ?? new URL(context.req.url).origin), {
-            status: 200,
-            headers: { 'content-type': 'text/plain; charset=utf-8' },
-          }),
-      },
-    },
   ]
-}
-
-function welcome(url: string): string {
-  return `Millrace: first come, first served, exactly once.
-
-The API is at ${url}/api/v1. Open a coupon of 100, claim one, and look:
-
-  curl -X POST ${url}/api/v1/coupons -H 'content-type: application/json' -d '{"couponId":"summer","stock":100}'
-  curl -X POST ${url}/api/v1/coupons/summer/claims -H 'content-type: application/json' -d '{"userId":"alice"}'
-  curl ${url}/api/v1/claims/CLAIM_ID
-  curl ${url}/api/v1/coupons/summer
-
-Health: ${url}/livez ${url}/readyz ${url}/metrics
-`
 }

@@ -29,6 +29,8 @@ export interface KafkaLogOptions {
   readonly logger?: Logger
   /** How long the first broker may take to be reached, milliseconds. Default 10,000. */
   readonly openTimeoutMs?: number
+  /** Gives up opening: it then fails with LOG_UNAVAILABLE at once. Without effect once the log is open. */
+  readonly signal?: AbortSignal
   /** How long a record may take to be appended before its append fails, milliseconds. Default 30,000. */
   readonly deliveryTimeoutMs?: number
 }
@@ -45,11 +47,16 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { bootstrap, connection, requestTimeoutMs } = parseKafkaUrl(options.url)
   const { clock, logger = silentLogger } = options
   const cluster = new Cluster({ bootstrap, connection, clock, logger })
+  const giveUp = (): void => void cluster.close()
+  options.signal?.addEventListener('abort', giveUp)
   try {
+    if (options.signal?.aborted === true) giveUp()
     await cluster.open(options.openTimeoutMs ?? defaultOpenTimeoutMs)
   } catch (error) {
     await cluster.close()
     throw error
+  } finally {
+    options.signal?.removeEventListener('abort', giveUp)
   }
   return new KafkaLog(cluster, requestTimeoutMs, options)
 }

@@ -95,7 +95,7 @@ describe('millrace', () => {
     const good = await new Run(['topology', 'describe'], {}, node).ended
     expect(good).toMatchObject({ code: 0, stderr: '' })
     expect(good.stdout).toMatch(/^Topologies:\n {3}Sub-topology: 0\n/)
-    const bad = await new Run(['config'], { PORT: 'eighty', LOG_URL: 'kafka://h:9092' }, node).ended
+    const bad = await new Run(['config'], { PORT: 'eighty', LOG_URL: 'kafka:h' }, node).ended
     expect(bad.code).toBe(2)
     expect(bad.stderr.split('\n')).toHaveLength(3)
     const unknown = await new Run(['strat'], {}, node).ended

@@ -15,6 +15,7 @@ const served: ThreadControl = {
     if (behaviour === 'ends') process.exit(3)
     return Promise.resolve()
   },
+  checks: () => Promise.resolve({}),
   failure: () =>
     behaviour === 'fails'
       ? Promise.reject(

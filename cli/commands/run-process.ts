@@ -1,22 +1,23 @@
-/** `millrace start`: everything in one process, until a signal or a failure ends it. */
+/** `millrace start`, `gateway`, `processor`, `sink`: a process that works until a signal or a failure ends it. */
 import { systemClock } from '#core'
 import { banner } from '../banner.ts'
 import { createLogger } from '../compose/logger.ts'
-import { startProgram } from '../compose/program.ts'
+import { startProcess } from '../compose/start-process.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
+import type { ProcessKind } from '../process-kinds.ts'
 import { readSettings } from '../settings.ts'
 import { onStopSignal } from '../stop-signal.ts'
 import type { Terminal } from '../terminal.ts'
-import { version } from '../version.ts'
 
 /** An orderly stop that takes longer is cut off; the next start repairs nothing, it just reads on. */
 const stopTimeoutMs = 9000
 
-export async function start(terminal: Terminal): Promise<ExitCode> {
-  const settings = readSettings(terminal.environment)
+export async function runProcess(terminal: Terminal, kind: ProcessKind): Promise<ExitCode> {
+  const settings = readSettings(terminal.environment, kind)
   const readableLogs = process.stderr.isTTY
-  const logger = createLogger({ level: settings.logLevel, worker: 'main', readable: readableLogs })
+  const worker = kind === 'start' ? 'main' : kind
+  const logger = createLogger({ level: settings.logLevel, worker, readable: readableLogs })
   const signalled = Promise.withResolvers<void>()
   onStopSignal({
     stop: () => signalled.resolve(),
@@ -25,8 +26,8 @@ export async function start(terminal: Terminal): Promise<ExitCode> {
       process.exit(exitCodes.failed)
     },
   })
-  const program = await startProgram({ settings, clock: systemClock, logger, readableLogs })
-  void program.opened.then(() => terminal.out(banner(settings, program.url, version())))
+  const program = await startProcess(kind, { settings, clock: systemClock, logger, readableLogs })
+  void program.opened.then(() => terminal.out(banner(kind, settings, program.url)))
   void program.ready.then(() => terminal.out(`Ready after ${(performance.now() / 1000).toFixed(1)} s.\n`))
   try {
     await Promise.race([signalled.promise, program.failure])

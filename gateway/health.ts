@@ -1,0 +1,28 @@
+import type { Clock, Logger, Metrics } from '#core'
+import { createApp } from './app.ts'
+import type { Gateway, Readiness } from './options.ts'
+import { RequestMetrics } from './request-metrics.ts'
+import { healthRoutes } from './routes/health.ts'
+
+export interface HealthOptions {
+  readonly ready: () => Promise<Readiness>
+  readonly metrics: Metrics
+  readonly metricsText: () => Promise<{ readonly contentType: string; readonly body: string }>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** `/livez`, `/readyz` and `/metrics` alone, for `serveHttp`: what a process without the API shows of itself. */
+export function createHealth(options: HealthOptions): Pick<Gateway, 'fetch' | 'endWaits'> {
+  const { ready, metrics, metricsText, clock, logger } = options
+  const requests = new RequestMetrics(metrics, clock)
+  const routes = healthRoutes({
+    ready,
+    metricsText: () => {
+      requests.flush()
+      return metricsText()
+    },
+  })
+  const app = createApp(routes, requests, logger)
+  return { fetch: app.fetch, endWaits: () => undefined }
+}
