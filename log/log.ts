@@ -270,8 +270,13 @@ export interface GroupListener {
   assigned(partitions: readonly TopicPartition[], userData: Uint8Array): Promise<void>
   /** Still the owner: commit what is in flight, then resolve. */
   revoked(partitions: readonly TopicPartition[]): Promise<void>
-  /** No longer the owner: drop what is uncommitted. */
+  /** No longer the owner: drop what is uncommitted. The member joins again by itself, under another id. */
   lost(partitions: readonly TopicPartition[]): Promise<void>
+  /**
+   * The membership is over and does not come back; what it owned was lost before. Errors: LOG_FENCED (another member
+   * has its instance id, or the coordinator is gone), LOG_UNAUTHORIZED and other refusals of the group.
+   */
+  ended?(error: Error): void
 }
 
 export interface JoinOptions {
@@ -280,13 +285,26 @@ export interface JoinOptions {
   readonly userData?: () => Uint8Array
   readonly assignor: Assignor
   readonly listener: GroupListener
+  /**
+   * A name that outlives the process: whoever joins under it takes the place of the member before at once, without
+   * another round, and ends its membership (KIP-345).
+   */
   readonly instanceId?: string
+  /** A member that is not heard of for so long is lost, milliseconds. */
   readonly sessionTimeoutMs?: number
 }
 
 export interface Membership {
-  /** The metadata to commit offsets with, as of now. */
+  /** The metadata to commit offsets with, as of now. After a loss that of before, so that it fences, until it joined again. */
   metadata(): GroupMetadata
+  /** Asks for another round of the assignor, with everybody's user data as of then. */
+  rebalance(): void
+  /**
+   * To be asked after a transaction was fenced. True: this member is in the group, and `metadata` is that of its
+   * present generation; if it is the one the transaction had, then not the group has fenced it. False: it is not a
+   * member any more, and `lost` is told about everything that it owned.
+   */
+  confirm(): Promise<boolean>
   /** Revokes everything, then leaves. */
   leave(): Promise<void>
 }

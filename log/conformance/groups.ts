@@ -32,6 +32,9 @@ function nameOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }
 
+/** Longer than a session may last after its member died. */
+const sessionMs = 20_000
+
 /** A member that writes down what it is told. */
 class TestMember {
   readonly name: string
@@ -270,7 +273,7 @@ export function groupKillTests(define: Define): void {
       await until('both own one', () => survivor.owned.size === 1 && victim.owned.size === 1)
       const stale = victim.metadata()
       await kill?.(client)
-      await until('the survivor owns all', () => survivor.owned.size === 2)
+      await until('the survivor owns all', () => survivor.owned.size === 2, sessionMs)
       const transactor = await log.transactor(freshName('tx'))
       expect(await transactor.prepare(request(name, stale, 1, [['x']]))).toMatchObject({ kind: 'fenced' })
       await transactor.close()

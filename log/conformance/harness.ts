@@ -32,8 +32,12 @@ export interface LogSuiteOptions {
 export interface TestContext extends LogHarness {
   /** Creates a topic under a fresh name. */
   readonly topic: (partitions?: number, settings?: Partial<TopicSettings>) => Promise<string>
-  /** Waits until the condition holds; fails the test when it does not within 5 s. */
-  readonly until: (what: string, condition: () => boolean | Promise<boolean>) => Promise<void>
+  /** Waits until the condition holds; fails the test when it does not within 5 s, or as long as is said. */
+  readonly until: (
+    what: string,
+    condition: () => boolean | Promise<boolean>,
+    withinMs?: number,
+  ) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
 }
 
@@ -58,10 +62,10 @@ export function contextOf(harness: LogHarness): TestContext {
       ])
       return name
     },
-    until: async (what, condition) => {
-      const deadline = clock.now() + 5000
+    until: async (what, condition, withinMs = 5000) => {
+      const deadline = clock.now() + withinMs
       while (!(await condition())) {
-        if (clock.now() > deadline) throw new Error(`waited 5 s in vain until ${what}`)
+        if (clock.now() > deadline) throw new Error(`waited ${withinMs} ms in vain until ${what}`)
         await clock.sleep(2)
       }
     },

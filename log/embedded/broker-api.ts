@@ -50,6 +50,9 @@ export interface BrokerApi {
   groupEvent(memberId: string, reply: GroupReply | undefined): Promise<GroupEvent>
   /** Resolves once the member's partitions are revoked and it is gone. */
   leaveGroup(memberId: string): Promise<void>
+  /** Asks for another round of the member's group. */
+  rebalanceGroup(memberId: string): Promise<void>
+  isMember(memberId: string): Promise<boolean>
 
   /** Ends the session: waiting calls fail with LOG_CLOSED, members that did not leave are lost. */
   close(): Promise<void>

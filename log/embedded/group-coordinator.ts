@@ -71,6 +71,15 @@ export class GroupCoordinator {
     this.#forget(memberId)
   }
 
+  rebalance(memberId: string): void {
+    this.#members.get(memberId)?.group.rebalance()
+  }
+
+  isMember(memberId: string): boolean {
+    const member = this.#members.get(memberId)?.member
+    return member !== undefined && !member.gone && !member.leaving
+  }
+
   /** A topic came: members that subscribe to it get its partitions. */
   topicsChanged(names: ReadonlySet<string>): void {
     for (const group of this.#groups.values()) {

@@ -1,5 +1,6 @@
 import { messageOf } from '#core'
 import type { Logger } from '#core'
+import { logError } from '../index.ts'
 import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '../index.ts'
 import type { BrokerApi, GroupEvent, GroupReply } from './broker-api.ts'
 import { partitionName } from './group-member.ts'
@@ -14,6 +15,7 @@ export class EmbeddedMembership implements Membership {
   readonly #owned = new Map<string, TopicPartition>()
   #generation = -1
   readonly #following: Promise<void>
+  #ended = false
   #leaving: Promise<void> | undefined
 
   constructor(options: {
@@ -35,6 +37,15 @@ export class EmbeddedMembership implements Membership {
     const { group, instanceId } = this.#options
     const known = { group, generation: this.#generation, memberId: this.#memberId }
     return instanceId === undefined ? known : { ...known, instanceId }
+  }
+
+  rebalance(): void {
+    // A broker that is gone has no group to ask.
+    this.#broker.rebalanceGroup(this.#memberId).catch(() => undefined)
+  }
+
+  async confirm(): Promise<boolean> {
+    return !this.#ended && (await this.#broker.isMember(this.#memberId).catch(() => false))
   }
 
   leave(): Promise<void> {
@@ -60,7 +71,15 @@ export class EmbeddedMembership implements Membership {
     } catch (error) {
       this.#logger.warn({ group: this.#options.group, error: messageOf(error) }, 'group.coordinator-gone')
     }
+    this.#ended = true
     await this.#lose([...this.#owned.values()])
+    if (this.#leaving === undefined) this.#options.listener.ended?.(this.#endError())
+  }
+
+  #endError(): Error {
+    const { group } = this.#options
+    const message = `The member ${this.#memberId} is not in group ${group} any more: it was replaced, or the log was closed.`
+    return logError('LOG_FENCED', `${message} Join again.`)
   }
 
   async #answer(event: Exclude<GroupEvent, { kind: 'end' }>): Promise<GroupReply> {

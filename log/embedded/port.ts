@@ -47,6 +47,8 @@ export function serveEmbeddedBroker(broker: EmbeddedBroker, port: MessagePort): 
     joinGroup: (request) => session.joinGroup(request),
     groupEvent: (memberId, reply) => session.groupEvent(memberId, reply),
     leaveGroup: (memberId) => session.leaveGroup(memberId),
+    rebalanceGroup: (memberId) => session.rebalanceGroup(memberId),
+    isMember: (memberId) => session.isMember(memberId),
     close: () => session.close(),
   }
   serve(port, served)
@@ -76,6 +78,8 @@ export function connectBroker(port: MessagePort): BrokerApi {
     joinGroup: (request) => remote.joinGroup(request),
     groupEvent: (memberId, reply) => remote.groupEvent(memberId, reply),
     leaveGroup: (memberId) => remote.leaveGroup(memberId),
+    rebalanceGroup: (memberId) => remote.rebalanceGroup(memberId),
+    isMember: (memberId) => remote.isMember(memberId),
     close: async () => {
       await remote.close()
       port.close()

@@ -159,6 +159,14 @@ export class BrokerSession implements BrokerApi {
     await this.#broker.groups.leave(memberId)
   }
 
+  async rebalanceGroup(memberId: string): Promise<void> {
+    this.#broker.groups.rebalance(memberId)
+  }
+
+  async isMember(memberId: string): Promise<boolean> {
+    return this.#broker.groups.isMember(memberId)
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true

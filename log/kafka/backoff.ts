@@ -20,12 +20,17 @@ export class Backoff {
     return this.#signal?.aborted === true || this.#clock.now() >= this.#deadline
   }
 
+  /** The next try comes at once; waits are short again afterwards. */
+  restart(): void {
+    this.#waitMs = 0
+  }
+
   /** False when there is no time left for another try. */
   async wait(): Promise<boolean> {
     if (this.isOver) return false
     const left = this.#deadline - this.#clock.now()
     await this.#clock.sleep(Math.min(this.#waitMs, left), this.#signal)
-    this.#waitMs = Math.min(this.#waitMs * 2, lastWaitMs)
+    this.#waitMs = Math.min(Math.max(this.#waitMs * 2, firstWaitMs), lastWaitMs)
     return this.#signal?.aborted !== true
   }
 }

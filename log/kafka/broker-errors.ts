@@ -39,6 +39,7 @@ export const code = {
   unknownProducerId: 59,
   nonEmptyGroup: 68,
   groupIdNotFound: 69,
+  memberIdRequired: 79,
   fencedInstanceId: 82,
   unstableOffsetCommit: 88,
   producerFenced: 90,

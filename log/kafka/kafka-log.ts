@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from '@platformatic/kafka'
 import { silentLogger } from '#core'
 import type { Clock, Logger } from '#core'
 import { logError } from '../index.ts'
@@ -16,9 +17,9 @@ import type {
 import { KafkaAdmin } from './admin.ts'
 import { KafkaAppender } from './appender.ts'
 import { Cluster } from './cluster.ts'
+import { KafkaMembership } from './group/membership.ts'
 import { parseKafkaUrl } from './kafka-url.ts'
 import { KafkaReader } from './reader.ts'
-import { SoleMembership } from './sole-membership.ts'
 import { TopicDirectory } from './topic-directory.ts'
 import { KafkaTransactor } from './transactor.ts'
 
@@ -58,23 +59,30 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   } finally {
     options.signal?.removeEventListener('abort', giveUp)
   }
-  return new KafkaLog(cluster, requestTimeoutMs, options)
+  return new KafkaLog(cluster, connection, requestTimeoutMs, options)
 }
 
 class KafkaLog implements Log {
   readonly clusterId: string
   readonly admin: LogAdmin
   readonly #cluster: Cluster
+  readonly #connection: ConnectionOptions
   readonly #topics: TopicDirectory
   readonly #requestTimeoutMs: number
   readonly #deliveryTimeoutMs: number
-  readonly #memberships = new Set<SoleMembership>()
+  readonly #memberships = new Set<KafkaMembership>()
   readonly #others = new Set<KafkaAppender | KafkaReader | KafkaTransactor>()
   #closing: Promise<void> | undefined
 
-  constructor(cluster: Cluster, requestTimeoutMs: number, options: KafkaLogOptions) {
+  constructor(
+    cluster: Cluster,
+    connection: ConnectionOptions,
+    requestTimeoutMs: number,
+    options: KafkaLogOptions,
+  ) {
     this.clusterId = cluster.clusterId
     this.#cluster = cluster
+    this.#connection = connection
     this.#requestTimeoutMs = requestTimeoutMs
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs
     this.#topics = new TopicDirectory(cluster)
@@ -122,10 +130,14 @@ class KafkaLog implements Log {
 
   async join(options: JoinOptions): Promise<Membership> {
     this.#assertOpen()
-    const membership = await SoleMembership.join(options, this.#topics, this.#cluster.logger, (closed) =>
-      this.#memberships.delete(closed),
-    )
+    const membership = new KafkaMembership({
+      cluster: this.#cluster,
+      connection: this.#connection,
+      join: options,
+      onClosed: (closed) => this.#memberships.delete(closed),
+    })
     this.#memberships.add(membership)
+    await membership.join()
     return membership
   }
 

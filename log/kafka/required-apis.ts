@@ -8,6 +8,7 @@ import { describeConfigs } from './protocol/describe-configs.ts'
 import { endTxn } from './protocol/end-txn.ts'
 import { fetch } from './protocol/fetch.ts'
 import { findCoordinator } from './protocol/find-coordinator.ts'
+import { describeGroup, heartbeat, joinGroup, leaveGroup, syncGroup } from './protocol/group-members.ts'
 import { deleteGroups, offsetFetch, txnOffsetCommit } from './protocol/group-offsets.ts'
 import { initProducerId } from './protocol/init-producer-id.ts'
 import { listOffsets } from './protocol/list-offsets.ts'
@@ -30,6 +31,11 @@ const required = [
   describeConfigs,
   deleteRecords,
   deleteGroups,
+  joinGroup,
+  syncGroup,
+  heartbeat,
+  leaveGroup,
+  describeGroup,
 ]
 
 const transactionFeature = 'transaction.version'

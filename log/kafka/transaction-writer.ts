@@ -11,6 +11,7 @@ import { nameOf } from './by-leader.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connections } from './connections.ts'
 import { NoAnswer, outward } from './no-answer.ts'
+import { describeGroup } from './protocol/group-members.ts'
 import { txnOffsetCommit } from './protocol/group-offsets.ts'
 import { produce, replicationTimeoutMs } from './protocol/produce.ts'
 import type { ProducedPartition } from './protocol/produce.ts'
@@ -137,6 +138,10 @@ export class TransactionWriter {
     { group, offsets }: TransactionRequest,
     backoff: Backoff,
   ): Promise<SendFailure | undefined> {
+    if (group.memberId === '' && (await this.#hasMembers(group.group, backoff))) {
+      const message = `Group ${group.group} has members, and only they may commit its offsets. Join it.`
+      return { kind: 'fenced', error: logError('LOG_FENCED', message) }
+    }
     const request = {
       transactionalId: this.#transactionalId,
       producer: this.#coordinator.producer,
@@ -167,6 +172,19 @@ export class TransactionWriter {
       }
     } while (await backoff.wait())
     return { kind: 'abort', error }
+  }
+
+  /** Brokers take offsets without a member also while there are members: nothing would fence them. */
+  async #hasMembers(group: string, backoff: Backoff): Promise<boolean> {
+    do {
+      try {
+        const answer = await this.#coordinator.ask('group', group, describeGroup, { group })
+        if (answer.code === code.none) return answer.memberIds.length > 0
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error
+      }
+    } while (await backoff.wait())
+    return false
   }
 
   async #round(

@@ -107,6 +107,11 @@ export class Groups {
     return this.#reconcile(group, member)
   }
 
+  rebalance(name: string, memberId: string): void {
+    const group = this.#group(name)
+    if (group.members.has(memberId)) this.#rebalance(group)
+  }
+
   leave(group: string, memberId: string): void {
     this.#remove(group, memberId)
   }

@@ -1,4 +1,5 @@
 import { isMillraceError } from '#core'
+import { logError } from '../index.ts'
 import type { GroupMetadata, JoinOptions, Membership, TopicPartition } from '../index.ts'
 import { named } from './groups.ts'
 import type { HeartbeatReply } from './groups.ts'
@@ -6,35 +7,65 @@ import { isNoAnswer } from './network.ts'
 import type { SimulatedLog } from './simulated-log.ts'
 
 const defaultSessionTimeoutMs = 3_000
+const notTold: HeartbeatReply = { epoch: 0, version: 0, partitions: [], userData: new Uint8Array() }
 
 export class SimulatedMembership implements Membership {
   readonly #log: SimulatedLog
   readonly #options: JoinOptions
-  readonly #memberId: string
+  readonly #nextMemberId: () => string
+  #memberId: string
   readonly #sessionTimeoutMs: number
   #epoch = 0
   #sequence = 0
   #owned = new Map<string, TopicPartition>()
-  #told: HeartbeatReply = { epoch: 0, version: 0, partitions: [], userData: new Uint8Array() }
+  #told: HeartbeatReply = notTold
+  /** Of the member that it is, or was until it joins again. */
+  #metadata: GroupMetadata
   /** The epoch whose assignment the listener has heard of. */
   #heard = 0
   #listening: Promise<void> | undefined
   #beating: Promise<void> | undefined
   #ended = false
+  /** The coordinator does not know this member any more. */
+  #isLost = false
   #kick = new AbortController()
   #leaving: Promise<void> | undefined
 
-  constructor(log: SimulatedLog, options: JoinOptions, memberId: string) {
+  constructor(log: SimulatedLog, options: JoinOptions, nextMemberId: () => string) {
     this.#log = log
     this.#options = options
-    this.#memberId = memberId
+    this.#nextMemberId = nextMemberId
+    this.#memberId = nextMemberId()
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? defaultSessionTimeoutMs
+    this.#metadata = this.#metadataOf(0)
   }
 
   metadata(): GroupMetadata {
-    const { group, instanceId } = this.#options
-    const known = { group, generation: this.#epoch, memberId: this.#memberId }
-    return instanceId === undefined ? known : { ...known, instanceId }
+    return this.#metadata
+  }
+
+  rebalance(): void {
+    const { group } = this.#options
+    // Without an answer the next reason for a round has to do.
+    this.#log
+      .call({ name: 'rebalance', topic: 'group' }, () =>
+        this.#log.broker.groups.rebalance(group, this.#memberId),
+      )
+      .catch(() => undefined)
+  }
+
+  async confirm(): Promise<boolean> {
+    const memberId = this.#memberId
+    while (!this.#ended && memberId === this.#memberId) {
+      try {
+        this.#take(await this.#beat(false))
+        return memberId === this.#memberId
+      } catch (error) {
+        if (isMillraceError(error, 'LOG_FENCED')) return false
+        if (!isNoAnswer(error)) throw error
+      }
+    }
+    return false
   }
 
   async join(): Promise<void> {
@@ -70,8 +101,8 @@ export class SimulatedMembership implements Membership {
       try {
         this.#take(await this.#beat(false))
       } catch (error) {
-        if (isMillraceError(error, 'LOG_FENCED')) return this.#lose()
-        if (!isNoAnswer(error)) throw error
+        if (isMillraceError(error, 'LOG_FENCED')) await this.#lose()
+        else if (!isNoAnswer(error)) throw error
       }
     }
   }
@@ -97,9 +128,10 @@ export class SimulatedMembership implements Membership {
   }
 
   #take(reply: HeartbeatReply): void {
-    if (this.#ended || reply.version < this.#told.version) return
-    this.#epoch = reply.epoch
+    if (this.#ended || this.#isLost || reply.version < this.#told.version) return
     this.#told = reply
+    this.#epoch = reply.epoch
+    this.#metadata = this.#metadataOf(reply.epoch)
     this.#listening ??= this.#listen().finally(() => {
       this.#listening = undefined
     })
@@ -125,14 +157,38 @@ export class SimulatedMembership implements Membership {
       } else if (told === this.#told) {
         return
       }
-      if (this.#ended) return
+      if (this.#ended || this.#isLost) return
     }
   }
 
+  /** Not a member any more: joins again as another one, unless its place was taken by one with its instance id. */
   async #lose(): Promise<void> {
-    this.#ended = true
+    const { listener, instanceId, group } = this.#options
+    this.#isLost = true
+    await this.#listening
     const owned = [...this.#owned.values()]
     this.#owned.clear()
-    await this.#options.listener.lost(owned)
+    await listener.lost(owned)
+    if (this.#ended) return
+    if (instanceId !== undefined) {
+      this.#ended = true
+      listener.ended?.(
+        logError('LOG_FENCED', `Another member of ${group} has the instance id ${instanceId}.`),
+      )
+      return
+    }
+    this.#memberId = this.#nextMemberId()
+    this.#epoch = 0
+    this.#sequence = 0
+    this.#heard = 0
+    this.#told = notTold
+    this.#isLost = false
+    this.#take(await this.#beat(true))
+  }
+
+  #metadataOf(generation: number): GroupMetadata {
+    const { group, instanceId } = this.#options
+    const known = { group, generation, memberId: this.#memberId }
+    return instanceId === undefined ? known : { ...known, instanceId }
   }
 }

@@ -62,7 +62,8 @@ export class SimulatedLog implements Log {
 
   async join(options: JoinOptions): Promise<Membership> {
     this.assertOpen()
-    const membership = new SimulatedMembership(this, options, `member-${this.#number}-${++this.#requests}`)
+    const nextMemberId = (): string => `member-${this.#number}-${++this.#requests}`
+    const membership = new SimulatedMembership(this, options, nextMemberId)
     await membership.join()
     this.#keep({ close: () => membership.leave() })
     return membership

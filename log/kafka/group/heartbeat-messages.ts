@@ -1,0 +1,31 @@
+/** What a membership and its heartbeat thread say to each other. */
+import type { ConnectionOptions } from '@platformatic/kafka'
+import type { BrokerAddress } from '../broker-connection.ts'
+import type { HeartbeatRequest } from '../protocol/group-members.ts'
+
+export interface HeartbeatThreadData {
+  readonly connection: ConnectionOptions
+  /** One 32-bit counter: it changes as long as the thread of the member turns its event loop. */
+  readonly alive: SharedArrayBuffer
+  readonly intervalMs: number
+  /** Nothing is sent while `alive` stood still for longer. */
+  readonly stalledMs: number
+}
+
+/** Replaces the order before it. */
+export type HeartbeatOrder =
+  | {
+      readonly kind: 'beat'
+      /** Comes back in the news, so that old ones can be told apart. */
+      readonly turn: number
+      readonly coordinator: BrokerAddress
+      readonly request: HeartbeatRequest
+    }
+  | { readonly kind: 'rest' }
+
+/** Sent when a heartbeat was answered with anything but "all is well", or not at all. */
+export interface HeartbeatNews {
+  readonly turn: number
+  /** Undefined when there was no answer. */
+  readonly code: number | undefined
+}

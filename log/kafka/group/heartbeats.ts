@@ -1,0 +1,104 @@
+import { Worker } from 'node:worker_threads'
+import type { ConnectionOptions } from '@platformatic/kafka'
+import { messageOf } from '#core'
+import type { Clock, Logger } from '#core'
+import type { BrokerAddress } from '../broker-connection.ts'
+import type { HeartbeatRequest } from '../protocol/group-members.ts'
+import type { HeartbeatNews, HeartbeatOrder, HeartbeatThreadData } from './heartbeat-messages.ts'
+
+/**
+ * Short, because members learn of a rebalance by it: half of it is the mean wait before a partition can move. A
+ * heartbeat costs a coordinator microseconds.
+ */
+const intervalMs = 200
+const aliveMs = 1000
+/** Without progress for so long the others take over. */
+const stalledMs = 30_000
+const restartMs = 1000
+
+/** The member's side of its heartbeat thread. */
+export class Heartbeats {
+  readonly #data: HeartbeatThreadData
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #onNews: (code: number | undefined) => void
+  readonly #stop = new AbortController()
+  readonly #alive = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  #worker: Worker
+  #order: HeartbeatOrder = { kind: 'rest' }
+  #turn = 0
+  readonly #ticking: Promise<void>
+
+  /** @param onNews the code of an answer that is not 0; undefined when there was none */
+  constructor(options: {
+    readonly connection: ConnectionOptions
+    /** A heartbeat that is not answered for so long counts as lost, milliseconds. */
+    readonly timeoutMs: number
+    readonly clock: Clock
+    readonly logger: Logger
+    readonly onNews: (code: number | undefined) => void
+  }) {
+    const { connection, timeoutMs } = options
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#onNews = options.onNews
+    this.#data = {
+      connection: { ...connection, requestTimeout: timeoutMs, connectTimeout: timeoutMs },
+      alive: this.#alive.buffer,
+      intervalMs,
+      stalledMs,
+    }
+    this.#worker = this.#start()
+    this.#ticking = this.#tick()
+  }
+
+  /** From now on for this generation. */
+  beat(coordinator: BrokerAddress, request: HeartbeatRequest): void {
+    this.#say({ kind: 'beat', turn: ++this.#turn, coordinator, request })
+  }
+
+  rest(): void {
+    this.#turn++
+    this.#say({ kind: 'rest' })
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#ticking
+    await this.#worker.terminate()
+  }
+
+  #say(order: HeartbeatOrder): void {
+    this.#order = order
+    this.#worker.postMessage(order, [])
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('heartbeat-thread.ts', import.meta.url), {
+      name: 'heartbeat',
+      workerData: this.#data,
+    })
+    worker.on('message', ({ turn, code }: HeartbeatNews) => {
+      if (turn === this.#turn && !this.#stop.signal.aborted) this.#onNews(code)
+    })
+    worker.on('error', (error) => {
+      this.#logger.error({ error: messageOf(error) }, 'heartbeat thread failed, starting it again')
+    })
+    worker.once('exit', () => void this.#restart())
+    return worker
+  }
+
+  async #restart(): Promise<void> {
+    await this.#clock.sleep(restartMs, this.#stop.signal)
+    if (this.#stop.signal.aborted) return
+    this.#worker = this.#start()
+    this.#say(this.#order)
+  }
+
+  async #tick(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      Atomics.add(this.#alive, 0, 1)
+      await this.#clock.sleep(aliveMs, this.#stop.signal)
+    }
+  }
+}

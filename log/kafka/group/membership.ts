@@ -1,0 +1,491 @@
+/**
+ * A member of a group by the classic protocol (KIP-62) with cooperative rebalancing (KIP-429): what stays with its
+ * owner is worked on without a pause while the group agrees on the rest.
+ *
+ * One loop joins, learns its share, tells the listener and waits for the next reason to join. Commits go on meanwhile:
+ * a member answers for its partitions until it has given them back, and gives them back before it joins again.
+ */
+import type { ConnectionOptions } from '@platformatic/kafka'
+import { invariant, messageOf } from '#core'
+import type { Logger } from '#core'
+import { logError } from '../../index.ts'
+import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '../../index.ts'
+import { brokerError, code, isCoordinatorMoved, isRetriable, nameOfCode } from '../broker-errors.ts'
+import { nameOf } from '../by-leader.ts'
+import type { Cluster } from '../cluster.ts'
+import { NoAnswer, unavailable } from '../no-answer.ts'
+import { heartbeat, joinGroup, leaveGroup, syncGroup } from '../protocol/group-members.ts'
+import type { JoinGroupAnswer } from '../protocol/group-members.ts'
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from './consumer-protocol.ts'
+import type { Assignment } from './consumer-protocol.ts'
+import { GroupCoordinator } from './coordinator.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { assignmentsOf, unchanged } from './leader.ts'
+import { mayBecome } from './member-states.ts'
+import type { MemberState } from './member-states.ts'
+
+/** The smallest that brokers take by default (`group.min.session.timeout.ms`): a crash is noticed after it. */
+const defaultSessionTimeoutMs = 6000
+/** How long the others wait for a member that has to commit and give back first; longer than any transaction. */
+const rebalanceTimeoutMs = 30_000
+/** How long leaving waits for a round that is under way, and then for the coordinator. */
+const leaveMs = 2000
+/** How often the leader looks whether topics have grown. */
+const growthMs = 10_000
+
+/** `consumer` is what Kafka's tools know how to read. */
+const protocol = { protocolType: 'consumer', protocolName: 'millrace' }
+
+/** Why the member cannot stay as it is; a later kind wins over an earlier. */
+interface Summons {
+  readonly kind: 'rebalance' | 'lost' | 'ended' | 'leave'
+  readonly why: string
+  readonly error?: Error
+}
+const gravity = { rebalance: 0, lost: 1, ended: 2, leave: 3 } as const
+
+export interface MembershipParts {
+  readonly cluster: Cluster
+  /** For the heartbeat thread, which has connections of its own. */
+  readonly connection: ConnectionOptions
+  readonly join: JoinOptions
+  readonly onClosed: (membership: KafkaMembership) => void
+}
+
+export class KafkaMembership implements Membership {
+  readonly #cluster: Cluster
+  readonly #options: JoinOptions
+  readonly #logger: Logger
+  readonly #sessionTimeoutMs: number
+  readonly #onClosed: (membership: KafkaMembership) => void
+  readonly #coordinator: GroupCoordinator
+  readonly #heartbeats: Heartbeats
+  #state: MemberState = 'unjoined'
+  /** Empty: the coordinator gives the next one. */
+  #memberId = ''
+  #metadata: GroupMetadata
+  readonly #owned = new Map<string, TopicPartition>()
+  /** In which it was told what it owns. */
+  #ownedGeneration = -1
+  /** What the leader has shared out; undefined on everybody else. */
+  #counts: ReadonlyMap<string, number> | undefined
+  #summons: Summons | undefined
+  #woken = new AbortController()
+  readonly #first = Promise.withResolvers<void>()
+  /** Of the JoinGroup under way. */
+  #joining: Promise<unknown> | undefined
+  #locating = false
+  #running: Promise<void> = Promise.resolve()
+  #leaving: Promise<void> | undefined
+
+  constructor({ cluster, connection, join, onClosed }: MembershipParts) {
+    this.#cluster = cluster
+    this.#options = join
+    this.#logger = cluster.logger.child({ group: join.group })
+    this.#sessionTimeoutMs = join.sessionTimeoutMs ?? defaultSessionTimeoutMs
+    this.#onClosed = onClosed
+    this.#metadata = this.#metadataOf('', -1)
+    this.#coordinator = new GroupCoordinator(cluster, join.group, rebalanceTimeoutMs)
+    this.#heartbeats = new Heartbeats({
+      connection,
+      timeoutMs: this.#sessionTimeoutMs / 3,
+      clock: cluster.clock,
+      logger: this.#logger,
+      onNews: (answered) => this.#heard(answered),
+    })
+  }
+
+  /** Errors: LOG_UNAVAILABLE, LOG_UNAUTHORIZED, LOG_INVALID_REQUEST; LOG_CLOSED when it leaves meanwhile. */
+  async join(): Promise<void> {
+    this.#running = this.#run()
+    try {
+      await this.#first.promise
+    } catch (error) {
+      await this.leave()
+      throw error
+    }
+  }
+
+  metadata(): GroupMetadata {
+    return this.#metadata
+  }
+
+  rebalance(): void {
+    this.#summon({ kind: 'rebalance', why: 'the member asks for it' })
+  }
+
+  async confirm(): Promise<boolean> {
+    const backoff = this.#cluster.backoff(Infinity)
+    const { memberId } = this.#metadata
+    do {
+      if (this.#isGone(memberId)) return false
+      try {
+        const { generation } = this.#metadata
+        const { group, instanceId } = this.#options
+        const answer = await this.#coordinator.ask(heartbeat, { group, generation, memberId, instanceId })
+        if (this.#isGone(memberId)) return false
+        if (generation !== this.#metadata.generation) continue
+        if (answer.code !== code.illegalGeneration || this.#joining === undefined) {
+          this.#heard(answer.code)
+          return !this.#isGone(memberId)
+        }
+        // The next generation is there, and the answer that says so is on its way.
+        await this.#joining
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error
+      }
+    } while (await backoff.wait())
+    return false
+  }
+
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave()
+    return this.#leaving
+  }
+
+  // -------------------------------------------------------------------------------------------------------- rounds
+
+  async #run(): Promise<void> {
+    try {
+      for (let why: string | undefined = 'it is new'; why !== undefined; why = await this.#next()) {
+        const assignment = await this.#round(why)
+        if (assignment !== undefined) await this.#take(assignment)
+      }
+    } catch (error) {
+      await this.#end(error instanceof Error ? error : new Error(messageOf(error)))
+    }
+  }
+
+  /** Waits until there is a reason for another round, and says which; undefined when there will be none. */
+  async #next(): Promise<string | undefined> {
+    while (this.#summons === undefined) await this.#untilSummoned()
+    const { kind, why, error } = this.#summons
+    if (kind === 'leave') return undefined
+    if (kind === 'ended') throw error ?? new Error(why)
+    this.#summons = undefined
+    this.#woken = new AbortController()
+    if (kind === 'lost') await this.#lose(why)
+    return why
+  }
+
+  async #untilSummoned(): Promise<void> {
+    const { signal } = this.#woken
+    if (this.#counts === undefined) {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      return
+    }
+    await this.#cluster.clock.sleep(growthMs, signal)
+    if (!signal.aborted && (await this.#haveGrown()))
+      this.#summon({ kind: 'rebalance', why: 'topics have grown' })
+  }
+
+  async #round(why: string): Promise<Assignment | undefined> {
+    this.#become('joining', why)
+    const joining = this.#join(why)
+    this.#joining = joining
+    const joined = await joining.finally(() => (this.#joining = undefined))
+    if (joined === undefined) return undefined
+    this.#become('syncing', joined.leader === joined.memberId ? 'it leads' : `${joined.leader} leads`)
+    return this.#sync(joined)
+  }
+
+  /** Undefined when it was given up: a summons says why. */
+  async #join(reason: string): Promise<JoinGroupAnswer | undefined> {
+    const { group, topics, instanceId } = this.#options
+    const isFirst = this.#metadata.generation < 0
+    const backoff = this.#cluster.backoff(isFirst ? this.#cluster.patienceMs : Infinity)
+    let failure: unknown
+    do {
+      if (this.#isLeaving()) return undefined
+      try {
+        const userData = this.#options.userData?.() ?? new Uint8Array()
+        const owned = [...this.#owned.values()]
+        const answer = await this.#coordinator.await(joinGroup, {
+          group,
+          sessionTimeoutMs: this.#sessionTimeoutMs,
+          rebalanceTimeoutMs,
+          memberId: this.#memberId,
+          instanceId,
+          ...protocol,
+          subscription: encodeSubscription({ topics, userData, owned, generation: this.#ownedGeneration }),
+          reason,
+        })
+        if (answer.code === code.none) return this.#adopt(answer)
+        if (answer.code === code.memberIdRequired) {
+          this.#memberId = answer.memberId
+          backoff.restart()
+          continue
+        }
+        if (answer.code === code.unknownMemberId) {
+          this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
+          return undefined
+        }
+        if (answer.code !== code.rebalanceInProgress) throw this.#refused(answer.code)
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error
+        failure = error
+      }
+    } while (await backoff.wait())
+    if (this.#isLeaving()) return undefined
+    throw unavailable(`group ${group}`, failure)
+  }
+
+  #adopt(answer: JoinGroupAnswer): JoinGroupAnswer {
+    this.#memberId = answer.memberId
+    this.#metadata = this.#metadataOf(answer.memberId, answer.generation)
+    void this.#beat()
+    this.#first.resolve()
+    return answer
+  }
+
+  async #sync(joined: JoinGroupAnswer): Promise<Assignment | undefined> {
+    const { group, instanceId } = this.#options
+    const { generation, memberId } = joined
+    const leads = joined.leader === memberId
+    const assignments = leads && !joined.skipAssignment ? await this.#assign(joined) : []
+    if (!leads) this.#counts = undefined
+    const backoff = this.#cluster.backoff(Infinity)
+    do {
+      if (this.#isLeaving()) return undefined
+      try {
+        const request = { group, generation, memberId, instanceId, ...protocol, assignments }
+        const answer = await this.#coordinator.await(syncGroup, request)
+        switch (answer.code) {
+          case code.none:
+            return decodeAssignment(answer.assignment)
+          case code.rebalanceInProgress:
+          case code.illegalGeneration:
+            this.#summon({ kind: 'rebalance', why: 'the next generation has begun' })
+            return undefined
+          case code.unknownMemberId:
+            this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
+            return undefined
+          default:
+            throw this.#refused(answer.code)
+        }
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error
+      }
+    } while (await backoff.wait())
+    return undefined
+  }
+
+  async #assign({
+    members,
+  }: JoinGroupAnswer): Promise<readonly { readonly memberId: string; readonly assignment: Buffer }[]> {
+    const subscribed = members.map(({ memberId, subscription }) => ({
+      memberId,
+      ...decodeSubscription(subscription),
+    }))
+    const topics = [...new Set(subscribed.flatMap((member) => member.topics))]
+    this.#counts = await this.#partitionCounts(topics)
+    let shares: ReadonlyMap<string, MemberAssignment>
+    try {
+      shares = assignmentsOf(subscribed, this.#counts, this.#options.assignor)
+    } catch (error) {
+      this.#logger.error({ error }, `assignor failed, everybody keeps what it has: ${messageOf(error)}`)
+      shares = unchanged(subscribed)
+    }
+    return [...shares].map(([memberId, share]) => ({ memberId, assignment: encodeAssignment(share) }))
+  }
+
+  /** Of the topics that exist; as last heard when brokers do not answer. */
+  async #partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
+    const counts = new Map<string, number>()
+    try {
+      await this.#cluster.refresh(topics)
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+    }
+    for (const topic of topics) {
+      const known = this.#cluster.known(topic)
+      if (known !== undefined) counts.set(topic, known.partitions.length)
+    }
+    return counts
+  }
+
+  async #haveGrown(): Promise<boolean> {
+    const before = this.#counts
+    if (before === undefined) return false
+    const now = await this.#partitionCounts(this.#options.topics)
+    return [...now].some(([topic, count]) => count !== before.get(topic))
+  }
+
+  // ------------------------------------------------------------------------------------------------------ listener
+
+  async #take({ partitions, userData }: Assignment): Promise<void> {
+    const wanted = new Map(partitions.map((partition) => [nameOf(partition), partition]))
+    const gained = [...wanted].filter(([name]) => !this.#owned.has(name))
+    const surplus = [...this.#owned].filter(([name]) => !wanted.has(name))
+    this.#ownedGeneration = this.#metadata.generation
+    for (const [name, partition] of gained) this.#owned.set(name, partition)
+    this.#become('stable', `${partitions.length} partitions, ${gained.length} of them new`)
+    const { listener } = this.#options
+    await this.#tell('assigned', () =>
+      listener.assigned(
+        gained.map(([, partition]) => partition),
+        userData,
+      ),
+    )
+    if (surplus.length === 0 || this.#summons?.kind === 'lost') return
+    this.#become('revoking', `${surplus.length} partitions go to others`)
+    await this.#tell('revoked', () => listener.revoked(surplus.map(([, partition]) => partition)))
+    for (const [name] of surplus) this.#owned.delete(name)
+    this.#summon({ kind: 'rebalance', why: 'it has given partitions back' })
+  }
+
+  async #lose(why: string): Promise<void> {
+    this.#become('lost', why)
+    this.#heartbeats.rest()
+    this.#memberId = ''
+    const lost = [...this.#owned.values()]
+    this.#owned.clear()
+    if (lost.length > 0) await this.#tell('lost', () => this.#options.listener.lost(lost))
+  }
+
+  async #end(error: Error): Promise<void> {
+    await this.#lose(error.message)
+    this.#become('failed', error.message)
+    this.#first.reject(error)
+    this.#options.listener.ended?.(error)
+  }
+
+  /** A listener that fails is its owner's affair; the membership goes on. */
+  async #tell(what: string, call: () => Promise<void>): Promise<void> {
+    try {
+      await call()
+    } catch (error) {
+      this.#logger.error({ error, callback: what }, `group listener failed: ${messageOf(error)}`)
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------------- alive
+
+  /** What the coordinator says to a heartbeat; undefined when it says nothing. */
+  #heard(answered: number | undefined): void {
+    if (answered === undefined || isCoordinatorMoved(answered)) {
+      this.#coordinator.forget()
+      // Whoever waits there for the others may wait in vain.
+      if (this.#joining !== undefined || this.#state === 'syncing') void this.#coordinator.cut()
+      void this.#locate()
+      return
+    }
+    if (answered === code.none || isRetriable(answered)) return
+    if (answered === code.unknownMemberId) {
+      if (this.#joining === undefined) this.#summon({ kind: 'lost', why: 'its session has run out' })
+    } else if (answered === code.rebalanceInProgress || answered === code.illegalGeneration) {
+      if (this.#joining === undefined && this.#state !== 'syncing')
+        this.#summon({ kind: 'rebalance', why: 'the group asks for it' })
+    } else this.#summon({ kind: 'ended', why: nameOfCode(answered), error: this.#refused(answered) })
+  }
+
+  /** Looks for the coordinator until it is found, then has heartbeats sent there. */
+  async #locate(): Promise<void> {
+    if (this.#locating) return
+    this.#locating = true
+    const backoff = this.#cluster.backoff(Infinity)
+    const { generation } = this.#metadata
+    while (!(await this.#beat()) && generation === this.#metadata.generation && (await backoff.wait()));
+    this.#locating = false
+  }
+
+  /** False when the coordinator is not to be found now. */
+  async #beat(): Promise<boolean> {
+    const { group, instanceId } = this.#options
+    const { generation, memberId } = this.#metadata
+    try {
+      const address = await this.#coordinator.address()
+      if (this.#memberId !== memberId || this.#state === 'left') return true
+      this.#heartbeats.beat(address, { group, generation, memberId, instanceId })
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------------- the end
+
+  async #leave(): Promise<void> {
+    this.#summon({ kind: 'leave', why: 'it leaves' })
+    this.#first.reject(logError('LOG_CLOSED', 'The log was closed. Open it again.'))
+    const inTime = new AbortController()
+    await Promise.race([this.#running, this.#cluster.clock.sleep(leaveMs, inTime.signal)])
+    inTime.abort()
+    await this.#coordinator.cut()
+    await this.#running
+    this.#become('leaving', 'it leaves')
+    const owned = [...this.#owned.values()]
+    if (owned.length > 0) await this.#tell('revoked', () => this.#options.listener.revoked(owned))
+    this.#owned.clear()
+    await this.#heartbeats.close()
+    if (this.#memberId !== '') await this.#sayGoodbye()
+    await this.#coordinator.close()
+    this.#become('left', 'it leaves')
+    this.#onClosed(this)
+  }
+
+  /** Without an answer the session runs out. */
+  async #sayGoodbye(): Promise<void> {
+    const { group, instanceId } = this.#options
+    const backoff = this.#cluster.backoff(leaveMs)
+    const request = { group, memberId: this.#memberId, instanceId, reason: 'the member leaves' }
+    const inTime = new AbortController()
+    const goodbye = async (): Promise<void> => {
+      do {
+        try {
+          await this.#coordinator.ask(leaveGroup, request)
+          break
+        } catch (error) {
+          if (!(error instanceof NoAnswer)) break
+        }
+      } while (await backoff.wait())
+      inTime.abort()
+    }
+    await Promise.race([goodbye(), this.#cluster.clock.sleep(leaveMs, inTime.signal)])
+  }
+
+  #summon(summons: Summons): void {
+    if (this.#summons !== undefined && gravity[summons.kind] <= gravity[this.#summons.kind]) return
+    this.#summons = summons
+    this.#woken.abort()
+  }
+
+  #isLeaving(): boolean {
+    return this.#summons?.kind === 'leave'
+  }
+
+  /** True when that member is not in the group any more, as far as is known here. */
+  #isGone(memberId: string): boolean {
+    const kind = this.#summons?.kind
+    return kind === 'lost' || kind === 'ended' || this.#memberId !== memberId || this.#state === 'left'
+  }
+
+  #refused(answered: number): Error {
+    const { group, instanceId } = this.#options
+    const cause = brokerError(answered, `group ${group}`)
+    if (answered !== code.fencedInstanceId) return cause
+    const message = `Another member of ${group} has the instance id ${instanceId}. Give each process one of its own.`
+    return logError('LOG_FENCED', message, { cause })
+  }
+
+  #metadataOf(memberId: string, generation: number): GroupMetadata {
+    const { group, instanceId } = this.#options
+    const known = { group, generation, memberId }
+    return instanceId === undefined ? known : { ...known, instanceId }
+  }
+
+  #become(state: MemberState, why: string): void {
+    invariant(mayBecome(this.#state, state), `a member does not go from ${this.#state} to ${state}`)
+    const { generation } = this.#metadata
+    this.#logger.info(
+      { from: this.#state, to: state, why, generation, memberId: this.#memberId },
+      'group member state changed',
+    )
+    this.#state = state
+  }
+}
