@@ -36,7 +36,7 @@ function directoriesOf(settings: Settings, kind: ProcessKind): NamedDirectory[] 
   if (logUrl.kind === 'embedded') used.push(['LOG_URL', logUrl.directory])
   if (kind === 'start' || kind === 'processor') used.push(['STATE_DIR', stateDirectory])
   if (kind === 'start' || kind === 'gateway') used.push(['VIEW_DIR', viewDirectory])
-  if (databaseUrl.kind === 'pglite') used.push(['DATABASE_URL', databaseUrl.directory])
+  if (kind === 'start' && databaseUrl.kind === 'pglite') used.push(['DATABASE_URL', databaseUrl.directory])
   return used
 }
 

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '#core'
 import type { Clock } from '#core'
+import type { ProcessKind } from '../process-kinds.ts'
 
 export interface Program {
   readonly url: string
@@ -22,6 +23,8 @@ export interface Program {
 export type ProgramEnvironment = Readonly<Record<string, string>>
 
 export interface ProgramOptions {
+  /** Default `start`. */
+  readonly kind?: ProcessKind
   readonly environment?: ProgramEnvironment
   /** Gets what the program writes to stderr; left out, it goes to our own. */
   readonly onStderr?: (text: string) => void
@@ -33,9 +36,9 @@ const startTimeoutMs = 30_000
 export async function startProgram(
   directory: string,
   clock: Clock,
-  { environment = {}, onStderr }: ProgramOptions = {},
+  { kind = 'start', environment = {}, onStderr }: ProgramOptions = {},
 ): Promise<Program> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../main.ts', import.meta.url)), 'start'], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../main.ts', import.meta.url)), kind], {
     env: {
       PATH: process.env['PATH'],
       TMPDIR: process.env['TMPDIR'],
@@ -83,7 +86,7 @@ export async function startProgram(
 async function announcedUrl(output: Readable | null): Promise<string | undefined> {
   if (output === null) return undefined
   for await (const line of createInterface({ input: output })) {
-    const match = /https?:\/\/\S+/.exec(line)
+    const match = /https?:\/\/[^\s/]+/.exec(line)
     if (match !== null) {
       output.resume()
       return match[0]

@@ -1,5 +1,6 @@
 /** Disks that are full, damaged or taken: nothing acknowledged is lost, and the user is told what to do. */
 import { readdir, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { SeededRandom, systemClock } from '#core'
@@ -9,7 +10,7 @@ import { openCoupon, partitions } from '../system/commands.ts'
 import { Load } from '../system/load.ts'
 import { decided, endsOf, loaded } from '../system/settled.ts'
 import { SmallDisk } from '../system/small-disk.ts'
-import { System, appId } from '../system/system.ts'
+import { System } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -17,8 +18,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-async function create(parent?: string): Promise<System> {
-  const system = await System.create(parent)
+async function create(parent = tmpdir()): Promise<System> {
+  const system = await System.create({ parent })
   cleanups.push(() => system.destroy())
   return system
 }
@@ -66,7 +67,7 @@ test('a damaged state directory is rebuilt from the changelog, with a line in th
   await decided(system, first)
   await system.stop()
   for (let partition = 0; partition < partitions; partition++) {
-    const directory = taskDirectory(system.stateDir, appId, `0_${partition}`)
+    const directory = taskDirectory(system.stateDir, system.appId, `0_${partition}`)
     for (const file of await readdir(directory)) {
       if (/^(CURRENT|MANIFEST|.*\.(log|sst))/.test(file)) await truncate(join(directory, file), 3)
     }

@@ -1,9 +1,9 @@
 /** Commands given to a system: over HTTP, or straight into the log of a stopped one. */
 import { commandSerde, formatClaimId } from '#domain/coupon'
-import type { Log } from '#log'
+import type { CouponTopics } from '#domain/coupon'
 import { partitionOf } from '#log'
+import type { Log } from '#log'
 import { encode } from '#topology'
-import { topics } from './coupon-history.ts'
 import type { System } from './system.ts'
 
 /** As the program's default. */
@@ -22,8 +22,17 @@ export async function openCoupon(
   if (status !== 201) throw new Error(`opening ${couponId} answered ${status}: ${JSON.stringify(body)}`)
 }
 
-/** Appends `count` claims of as many users; returns the last one's id. */
-export async function backlog(log: Log, couponId: string, count: number): Promise<string> {
+/** Appends `count` claims of as many users to the stopped system's log; returns the last one's id. */
+export function backlog(system: System, couponId: string, count: number): Promise<string> {
+  return system.withLog((log) => appendClaims(log, system.topics, couponId, count))
+}
+
+async function appendClaims(
+  log: Log,
+  topics: CouponTopics,
+  couponId: string,
+  count: number,
+): Promise<string> {
   const appender = log.appender({ bufferBytesMax: 1 << 30 })
   const nonce = '0123456789abcdef'
   const appended = await Promise.all(

@@ -4,7 +4,6 @@ import { Redis } from 'ioredis'
 import { systemClock } from '#core'
 import { parseClaimId } from '#domain/coupon'
 import type { ClaimPosition } from '#domain/coupon'
-import { topics } from './coupon-history.ts'
 import type { System } from './system.ts'
 
 const timeoutMs = 60_000
@@ -63,9 +62,9 @@ async function positions(system: System): Promise<readonly [Map<number, number>,
     if (made.rows[0]?.table === null) return [new Map(), new Map()]
     const { rows } = await client.query<{ partition: number; next: string }>(
       'select partition, next_offset::text as next from sink_offset where topic = $1',
-      [topics.result],
+      [system.topics.result],
     )
-    const [offsets] = await redis.keys(`sink:offset:*:${topics.result}`)
+    const [offsets] = await redis.keys(`sink:offset:*:${system.topics.result}`)
     const kept = offsets === undefined ? {} : await redis.hgetall(offsets)
     return [
       byPartition(rows.map(({ partition, next }) => [partition, Number(next)])),

@@ -19,10 +19,9 @@ import type { Log } from '#log'
 import { TaskState, changelogTopic, rocksStorage, taskDirectory } from '#state'
 import { TopologyTestDriver, bytes, nullable, typedStore } from '#topology'
 import type { StoreSpec } from '#topology'
-import { readHistories, topics } from './coupon-history.ts'
+import { readHistories } from './coupon-history.ts'
 import { readTopic } from './read-topic.ts'
 import type { TopicRecord } from './read-topic.ts'
-import { appId } from './system.ts'
 import type { System } from './system.ts'
 
 const stores: readonly StoreSpec[] = [
@@ -40,15 +39,22 @@ export interface Verdict {
   readonly histories: readonly PartitionHistory[]
 }
 
-/** Checks the stopped program's log and state, and the stores that it filled. */
-export async function verify(system: System, acknowledged: readonly Acknowledged[] = []): Promise<Verdict> {
+/**
+ * Checks the stopped program's log and state, and the stores that it filled.
+ * @param stateDir of the processor that had every task in the end
+ */
+export async function verify(
+  system: System,
+  acknowledged: readonly Acknowledged[] = [],
+  stateDir = system.stateDir,
+): Promise<Verdict> {
   return system.withLog(async (log) => {
-    const histories = await readHistories(log)
+    const histories = await readHistories(log, system.topics)
     const view = foldResults(histories.flatMap(({ results }) => results))
     const violations = [
       ...histories.flatMap((history) => checkHistory(history)),
       ...histories.flatMap((history) => checkAcknowledged(history, acknowledged)),
-      ...(await checkReplayAndState(system, log)),
+      ...(await checkReplayAndState({ system, stateDir, log })),
       ...(await checkPostgres(system.databaseUrl, view)),
       ...(await checkRedis(system.redisUrl, view)),
     ]
@@ -64,7 +70,9 @@ function checkAcknowledged(history: PartitionHistory, acknowledged: readonly Ack
 }
 
 /** Invariants 5 and 6: results are the replay of the commands, and RocksDB = fold(changelog) = fold(commands). */
-async function checkReplayAndState(system: System, log: Log): Promise<Violation[]> {
+async function checkReplayAndState(at: Place): Promise<Violation[]> {
+  const { system, log } = at
+  const { topics } = system
   const commands = await readTopic(log, topics.issue)
   const results = await readTopic(log, topics.result)
   const driver = new TopologyTestDriver(couponTopology({ topics }), { partitions: commands.length })
@@ -78,18 +86,24 @@ async function checkReplayAndState(system: System, log: Log): Promise<Violation[
   for (const [partition, records] of results.entries()) {
     const again = replayed.filter((record) => record.partition === partition)
     violations.push(...checkSameBytes(records.map(keyAndValue), again))
-    violations.push(...(await checkState(system, log, driver, partition)))
+    violations.push(...(await checkState(at, driver, partition)))
   }
   return violations
 }
 
+interface Place {
+  readonly system: System
+  readonly stateDir: string
+  readonly log: Log
+}
+
 async function checkState(
-  system: System,
-  log: Log,
+  { system, stateDir, log }: Place,
   driver: TopologyTestDriver,
   partition: number,
 ): Promise<Violation[]> {
-  const directory = taskDirectory(system.stateDir, appId, `0_${partition}`)
+  const { appId } = system
+  const directory = taskDirectory(stateDir, appId, `0_${partition}`)
   const state = await TaskState.open({ directory, stores, storage: rocksStorage() })
   try {
     const violations: Violation[] = []

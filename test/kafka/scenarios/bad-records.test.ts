@@ -1,0 +1,3 @@
+import { badRecords } from '../../scenarios/bad-records.ts'
+
+badRecords({ log: 'kafka' })

@@ -1,0 +1,3 @@
+import { flashSale } from '../../scenarios/flash-sale.ts'
+
+flashSale({ log: 'kafka', apart: true })

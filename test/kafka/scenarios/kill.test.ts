@@ -1,0 +1,3 @@
+import { kills } from '../../scenarios/kill.ts'
+
+kills({ log: 'kafka' })

@@ -1,0 +1,3 @@
+import { damage } from '../../scenarios/verify.ts'
+
+damage({ log: 'kafka' })
