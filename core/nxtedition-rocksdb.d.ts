@@ -21,6 +21,7 @@ declare module '@nxtedition/rocksdb' {
     iterator(options: object): NativeIterator
     clear(options: object): Promise<void>
     _clear(options: object, callback: (error?: Error | null) => void): void
+    getProperty(property: string): string
     _getManySync(keys: readonly Uint8Array[], options: object): (Buffer | undefined)[]
   }
 }

@@ -1,8 +1,8 @@
 /**
  * The typed binding to RocksDB, and the only file that knows `@nxtedition/rocksdb`.
  *
- * Keys and values are Buffers, order is bytewise. Reads, writes and fsyncs are synchronous and block their thread:
- * a caller that must not block runs in a worker. One handle belongs to the thread that opened it and is closed by
+ * Keys and values are Buffers, order is bytewise. Reads and writes are synchronous and block their thread: a caller
+ * that must not block runs in a worker. `sync` alone does its waiting elsewhere. One handle belongs to the thread that opened it and is closed by
  * that thread; a worker must close it before it ends (terminating a worker with an open handle crashes the process).
  *
  * Errors: ROCKSDB_LOCKED (another process has the directory), ROCKSDB_CORRUPT (it cannot be opened),
@@ -11,6 +11,7 @@
 import { RocksLevel } from '@nxtedition/rocksdb'
 import { MillraceError, messageOf } from './errors.ts'
 import { makeDirectory } from './owned-directory.ts'
+import { WalSync } from './wal-sync.ts'
 
 export interface RocksOptions {
   /** Memory for unflushed writes, bytes. */
@@ -39,14 +40,17 @@ const readOptions = { valueEncoding: 'buffer' } as const
 export class RocksDatabase {
   readonly #db: RocksLevel
   readonly #cursors = new Set<RocksCursor>()
+  readonly #wal: WalSync
   #open = true
-  /** Of a deletion whose failure the binding reports late. */
+  /** Of a sync, or of a deletion whose failure the binding reports late. */
   #failure: MillraceError | undefined
   readonly location: string
 
   private constructor(db: RocksLevel, location: string) {
     this.#db = db
     this.location = location
+    // A new file of the write-ahead log comes with a new memtable, and that with a new version.
+    this.#wal = new WalSync(location, () => db.getProperty('rocksdb.current-super-version-number'))
   }
 
   /** Opens the directory, and creates it (with its parents) when it is missing. */
@@ -92,6 +96,22 @@ export class RocksDatabase {
     })
   }
 
+  /**
+   * Makes every write before the call durable, without blocking the thread. One call at a time. Should it fail, what
+   * it should have covered is durable or not, and every later write fails: the system may have dropped those bytes,
+   * so a second fsync that succeeds would prove nothing.
+   */
+  async sync(): Promise<void> {
+    this.#assertOpen()
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      await this.#wal.sync()
+    } catch (error) {
+      this.#failure = failed('write', error)
+      throw this.#failure
+    }
+  }
+
   batch(): RocksBatch {
     this.#assertOpen()
     return new RocksBatch(this.#db.batch())
@@ -127,10 +147,11 @@ export class RocksDatabase {
     })
   }
 
-  /** Closes live cursors, then the database. */
+  /** Closes live cursors, then the database. A `sync` under way must have ended. */
   async close(): Promise<void> {
     this.#open = false
     for (const cursor of this.#cursors) cursor.close()
+    await this.#wal.close()
     await this.#db.close()
   }
 

@@ -50,8 +50,8 @@ export interface BrokerParts {
 }
 
 /**
- * The embedded log's broker: one RocksDB database, owned by the thread that opens it. Its writes block that thread.
- * Close it in that thread before the thread ends.
+ * The embedded log's broker: one RocksDB database, owned by the thread that opens it. Its reads and writes block that
+ * thread, its fsyncs do not. Close it in that thread before the thread ends.
  */
 export class EmbeddedBroker {
   readonly clusterId: string

@@ -96,22 +96,35 @@ export class CommittedOffsets {
     })
   }
 
-  /** Forgets a group, or in every group a topic; the keys' deletion goes into the write group. */
-  forgetGroup(write: WriteGroup, group: string): void {
-    for (const stored of this.#groups.get(group)?.values() ?? []) {
-      write.batch.delete(offsetKey(group, stored.topicId, stored.partition))
-    }
-    this.#groups.delete(group)
+  /** Forgets a group, or in every group a topic: as `put`, the deletion is visible once it is durable. */
+  forgetGroup(write: WriteGroup, group: string): () => void {
+    const forgotten = [...(this.#groups.get(group)?.keys() ?? [])].map((id) => ({ group, id }))
+    return this.#forget(write, forgotten)
   }
 
-  forgetTopic(write: WriteGroup, topic: Topic): void {
-    for (const [group, offsets] of this.#groups) {
-      for (const [id, stored] of offsets) {
-        if (stored.topicId !== topic.description.topicId) continue
-        write.batch.delete(offsetKey(group, stored.topicId, stored.partition))
-        offsets.delete(id)
+  forgetTopic(write: WriteGroup, topic: Topic): () => void {
+    const forgotten = [...this.#groups].flatMap(([group, offsets]) =>
+      [...offsets]
+        .filter(([, { topicId }]) => topicId === topic.description.topicId)
+        .map(([id]) => ({ group, id })),
+    )
+    return this.#forget(write, forgotten)
+  }
+
+  #forget(
+    write: WriteGroup,
+    forgotten: readonly { readonly group: string; readonly id: string }[],
+  ): () => void {
+    for (const { group, id } of forgotten) {
+      const stored = this.#groups.get(group)?.get(id)
+      if (stored !== undefined) write.batch.delete(offsetKey(group, stored.topicId, stored.partition))
+    }
+    return () => {
+      for (const { group, id } of forgotten) {
+        const offsets = this.#groups.get(group)
+        offsets?.delete(id)
+        if (offsets?.size === 0) this.#groups.delete(group)
       }
-      if (offsets.size === 0) this.#groups.delete(group)
     }
   }
 

@@ -26,9 +26,10 @@ interface Staged {
 }
 
 /**
- * Everything staged in one turn of the event loop becomes one WriteBatch with one fsync: no timer, one group at a
- * time (the write blocks the thread). Nothing is visible before its group is durable. After a failed write RocksDB
- * may or may not hold the group, so the log takes nothing more until it is opened again.
+ * Everything staged in one turn of the event loop, and while the group before was being synced, becomes one WriteBatch
+ * with one fsync: no timer, one group in flight. The thread goes on during the fsync, but nothing is visible before
+ * its group is durable. After a failed write or fsync the disk may or may not hold the group, so the log takes nothing
+ * more until it is opened again.
  */
 export class GroupCommit {
   readonly #database: RocksDatabase
@@ -39,6 +40,8 @@ export class GroupCommit {
   readonly #flushes: Counter
   readonly #bytes: Counter
   #staged: Staged[] = []
+  /** The group in flight, or about to be put together. */
+  #flushing: Promise<void> | undefined
   #failure: Error | undefined
 
   constructor(options: {
@@ -82,7 +85,6 @@ export class GroupCommit {
     return new Promise((resolve, reject) => {
       this.assertWritable()
       let result: (() => T) | undefined
-      if (this.#staged.length === 0) setImmediate(() => this.#flush())
       this.#staged.push({
         write: (group) => {
           try {
@@ -96,17 +98,25 @@ export class GroupCommit {
         },
         failed: reject,
       })
+      this.#flushing ??= this.#flushInTurn()
     })
   }
 
   /** Resolves when everything staged so far is durable or failed. */
   async drain(): Promise<void> {
-    while (this.#staged.length > 0) await this.#clock.yield()
+    while (this.#flushing !== undefined) await this.#flushing
   }
 
-  #flush(): void {
+  /** Once the turn is over, so that all who come in it share the group. */
+  async #flushInTurn(): Promise<void> {
+    await this.#clock.yield()
     const staged = this.#staged
     this.#staged = []
+    await this.#flush(staged)
+    this.#flushing = this.#staged.length > 0 ? this.#flushInTurn() : undefined
+  }
+
+  async #flush(staged: readonly Staged[]): Promise<void> {
     const touched = new Set<PartitionLog>()
     try {
       this.assertWritable()
@@ -115,15 +125,7 @@ export class GroupCommit {
       return
     }
     try {
-      const batch = this.#database.batch()
-      const group: WriteGroup = {
-        batch,
-        now: this.#clock.now(),
-        touch: (partition) => touched.add(partition),
-      }
-      for (const entry of staged) entry.write(group)
-      for (const partition of touched) if (!partition.deleted) partition.putState(batch)
-      if (batch.count > 0) this.#database.write(batch, { sync: true })
+      if (this.#write(staged, touched)) await this.#database.sync()
     } catch (error) {
       this.#fail(staged, error)
       return
@@ -139,6 +141,21 @@ export class GroupCommit {
     this.#bytes.add(bytes)
     for (const entry of staged) entry.applied()
     this.#published(touched)
+  }
+
+  /** Returns whether there was anything to write. */
+  #write(staged: readonly Staged[], touched: Set<PartitionLog>): boolean {
+    const batch = this.#database.batch()
+    const group: WriteGroup = {
+      batch,
+      now: this.#clock.now(),
+      touch: (partition) => touched.add(partition),
+    }
+    for (const entry of staged) entry.write(group)
+    for (const partition of touched) if (!partition.deleted) partition.putState(batch)
+    if (batch.count === 0) return false
+    this.#database.write(batch, { sync: false })
+    return true
   }
 
   #fail(staged: readonly Staged[], cause: unknown): void {

@@ -17,8 +17,10 @@ const stateVersion = 1
 export class PartitionLog {
   readonly topic: TopicDescription
   readonly partition: number
-  /** First readable offset. */
+  /** First readable offset, durable. */
   start = 0
+  /** What `start` becomes with the write group in progress. */
+  #startNext = 0
   /** End of what was put into a write group; readers go by `highWatermark`. */
   end = 0
   /** End of what is durable. */
@@ -69,6 +71,12 @@ export class PartitionLog {
     return base
   }
 
+  /** Moves the start forward, never back; put the partition's state into the same write group. */
+  trim(offset: number): void {
+    this.#startNext = Math.max(this.#startNext, offset)
+    this.compactedTo = Math.max(this.compactedTo, offset)
+  }
+
   /** Replaces or deletes a stored batch. */
   rewrite(group: RocksBatch, baseOffset: number, batch: Buffer | undefined): void {
     const key = setBatchOffset(this.#batchKey, baseOffset)
@@ -86,6 +94,7 @@ export class PartitionLog {
 
   /** The write group is durable: hands its batches over. */
   publish(): Buffer[] {
+    this.start = this.#startNext
     this.highWatermark = this.end
     const batches = this.#unpublished
     this.#unpublished = []
@@ -155,7 +164,7 @@ export class PartitionLog {
     const out = new ByteWriter(64)
     out.u8(stateVersion)
     for (const field of [
-      this.start,
+      this.#startNext,
       this.end,
       this.lastAppendTime,
       this.compactedTo,
@@ -174,7 +183,7 @@ export class PartitionLog {
 
   #decode(state: Buffer): void {
     const input = new ByteReader(state, 1)
-    this.start = input.uvarint()
+    this.start = this.#startNext = input.uvarint()
     this.end = input.uvarint()
     this.lastAppendTime = input.uvarint()
     this.compactedTo = input.uvarint()

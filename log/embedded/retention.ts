@@ -74,8 +74,7 @@ export class Retention {
     if (offset <= partition.start || partition.deleted) return
     await this.#commit.stage((group) => {
       if (offset > partition.start && !partition.deleted) {
-        partition.start = offset
-        partition.compactedTo = Math.max(partition.compactedTo, offset)
+        partition.trim(offset)
         group.touch(partition)
       }
       return () => {}

@@ -132,7 +132,10 @@ export class BrokerSession implements BrokerApi {
     requireStable: boolean,
   ): ReturnType<BrokerApi['committedOffsets']> {
     this.#assertUsable()
-    return this.#broker.offsets.committed(group, partitions, requireStable)
+    const committed = await this.#broker.offsets.committed(group, partitions, requireStable)
+    // What it waited for may have failed with an outcome that nobody knows.
+    this.#assertUsable()
+    return committed
   }
 
   async deleteGroup(group: string): Promise<void> {
@@ -140,10 +143,7 @@ export class BrokerSession implements BrokerApi {
     if (this.#broker.groups.hasMembers(group)) {
       throw logError('LOG_INVALID_REQUEST', `Group ${group} has members. Stop them, then delete the group.`)
     }
-    await this.#broker.commit.stage((write) => {
-      this.#broker.offsets.forgetGroup(write, group)
-      return () => {}
-    })
+    await this.#broker.commit.stage((write) => this.#broker.offsets.forgetGroup(write, group))
   }
 
   async joinGroup(request: JoinGroupRequest): Promise<{ readonly memberId: string }> {

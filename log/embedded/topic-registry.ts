@@ -65,10 +65,11 @@ export class TopicRegistry {
     return found
   }
 
-  /** Errors: LOG_UNKNOWN_TOPIC, also when the topic was deleted and created again. */
+  /** To append to. Errors: LOG_UNKNOWN_TOPIC, also when the topic was deleted (and created again). */
   partitionById(topicId: string, partition: number): PartitionLog {
     const found = this.#byId.get(topicId)?.partitions[partition]
-    if (found === undefined) throw unknownTopic(`with id ${topicId}, partition ${partition},`)
+    if (found === undefined || found.deleted)
+      throw unknownTopic(`with id ${topicId}, partition ${partition},`)
     return found
   }
 
@@ -100,15 +101,15 @@ export class TopicRegistry {
     })
   }
 
-  /** `also` adds to the write that deletes the topics. */
+  /** `also` adds to the write that deletes the topics; what it returns runs when that is durable. */
   delete(
     names: readonly string[],
-    also: (group: WriteGroup, topic: Topic) => void,
+    also: (group: WriteGroup, topic: Topic) => () => void,
   ): Promise<readonly Topic[]> {
     return this.#change(async () => {
       const topics = names.map((name) => this.#byName.get(name)).filter((topic) => topic !== undefined)
       await this.#commit.stage((group) => {
-        for (const topic of topics) {
+        const applied = topics.map((topic) => {
           group.batch.delete(topicKey(topic.description.name))
           group.batch.put(purgeKey(topic.description.topicId), Buffer.alloc(0))
           for (const partition of topic.partitions) {
@@ -116,11 +117,15 @@ export class TopicRegistry {
             partition.deleteState(group.batch)
             group.touch(partition)
           }
-          also(group, topic)
-          this.#byName.delete(topic.description.name)
-          this.#byId.delete(topic.description.topicId)
+          return also(group, topic)
+        })
+        return () => {
+          for (const apply of applied) apply()
+          for (const { description } of topics) {
+            this.#byName.delete(description.name)
+            this.#byId.delete(description.topicId)
+          }
         }
-        return () => {}
       })
       for (const topic of topics) {
         for (const partition of topic.partitions) this.#tails.clear(partition.tail, partition.highWatermark)

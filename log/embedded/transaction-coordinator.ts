@@ -23,8 +23,6 @@ interface Holder {
   readonly timeoutMs: number
   prepared: Prepared | undefined
   timedOut: boolean
-  /** Resolves when every commit that was under way under this id is decided. */
-  deciding: Promise<unknown>
 }
 
 /**
@@ -39,6 +37,8 @@ export class TransactionCoordinator {
   readonly #checkMember: (group: GroupMetadata) => void
   /** By transactional id; ends with its transactor, so it is bounded by those that are open. */
   readonly #holders = new Map<string, Holder>()
+  /** By transactional id, the commit under way; also after its holder ended. Resolves when it is decided. */
+  readonly #deciding = new Map<string, Promise<unknown>>()
   #epochs = 0
   /** When the sweeper looks next, and what makes it look earlier. */
   #sweepAt = Infinity
@@ -69,12 +69,13 @@ export class TransactionCoordinator {
       timeoutMs,
       prepared: undefined,
       timedOut: false,
-      deciding: former?.deciding ?? Promise.resolve(),
     }
     this.#holders.set(transactionalId, holder)
     if (former !== undefined) this.#drop(former)
     // A commit that is already in a write group is decided by it; the new holder starts after that.
-    await holder.deciding
+    await this.#deciding.get(transactionalId)
+    // Had it failed, nobody could say what was committed under this id.
+    this.#commit.assertWritable()
     return holder.epoch
   }
 
@@ -135,10 +136,12 @@ export class TransactionCoordinator {
     // Decided from here on: neither the timeout nor a successor takes it back.
     holder.prepared = undefined
     const decided = this.#write(prepared)
-    holder.deciding = decided.catch(() => undefined)
+    const deciding = decided.catch(() => undefined)
+    this.#deciding.set(transactionalId, deciding)
     try {
       return await decided
     } finally {
+      if (this.#deciding.get(transactionalId) === deciding) this.#deciding.delete(transactionalId)
       this.#offsets.release(prepared.offsets)
     }
   }
