@@ -1,4 +1,6 @@
 /** What the command's exit code says; the same for every subcommand. */
+import { isMillraceError } from '#core'
+
 export const exitCodes = {
   ok: 0,
   /** It failed, or it found what it looked for violated. */
@@ -8,3 +10,8 @@ export const exitCodes = {
 } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** Of a command that ended with this error. */
+export function exitCodeOf(error: unknown): ExitCode {
+  return isMillraceError(error, 'CLI_INVALID_SETTINGS') ? exitCodes.usage : exitCodes.failed
+}

@@ -1,8 +1,7 @@
 /** The command line: what there is, how it is called, what it answers. Each command loads only what it needs. */
 import { Command, CommanderError, Option } from 'commander'
-import { isMillraceError } from '#core'
 import type { TopologyFormat } from './commands/topology-describe.ts'
-import { exitCodes } from './exit-codes.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { processKinds } from './process-kinds.ts'
 import type { ProcessKind } from './process-kinds.ts'
@@ -74,7 +73,6 @@ export async function run(args: readonly string[], terminal: Terminal = processT
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     terminal.fail(error)
-    const wrongSettings = isMillraceError(error, 'CLI_INVALID_SETTINGS')
-    return wrongSettings ? exitCodes.usage : exitCodes.failed
+    return exitCodeOf(error)
   }
 }

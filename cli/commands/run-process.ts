@@ -3,7 +3,7 @@ import { systemClock } from '#core'
 import { banner } from '../banner.ts'
 import { createLogger } from '../compose/logger.ts'
 import { startProcess } from '../compose/start-process.ts'
-import { exitCodes } from '../exit-codes.ts'
+import { exitCodeOf, exitCodes } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import type { ProcessKind } from '../process-kinds.ts'
 import { readSettings } from '../settings.ts'
@@ -34,7 +34,7 @@ export async function runProcess(terminal: Terminal, kind: ProcessKind): Promise
   } catch (error) {
     // A part is gone, and what it held cannot be closed in order. Stopping at once is safe at any moment.
     terminal.fail(error)
-    process.exit(exitCodes.failed)
+    process.exit(exitCodeOf(error))
   }
   const timeout = new AbortController()
   const late = systemClock.sleep(stopTimeoutMs, timeout.signal).then(() => timeout.signal.aborted)

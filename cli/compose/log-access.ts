@@ -46,7 +46,7 @@ export function portsOf(access: LogAccess): MessagePort[] {
 }
 
 /** How long one try may take to reach a broker; then it is told that Kafka is away, and tried again. */
-const openTimeoutMs = 2000
+const openTimeoutMs = 300
 
 /** Waits for a Kafka that is away. Errors: LOG_CLOSED when `patience` ends, and what has to be corrected in LOG_URL. */
 export async function openLog(access: LogAccess, settings: Settings, patience: Patience): Promise<Log> {

@@ -4,7 +4,12 @@ import { readSettings } from '../settings.ts'
 import { startFailed } from './start-failed.ts'
 import type { DirectoryVariable } from './start-failed.ts'
 
-const settings = readSettings({ STATE_DIR: '/srv/state', PARTITIONS: '8' })
+const settings = readSettings({
+  STATE_DIR: '/srv/state',
+  PARTITIONS: '8',
+  LOG_URL: 'kafka://h',
+  REPLICATION_FACTOR: '3',
+})
 
 function failed(code: string, variable: DirectoryVariable, context = {}): MillraceError {
   const cause = new MillraceError(code, 'It does\nnot work.', {
@@ -39,10 +44,20 @@ it.each([
 
 it.each([
   ['coupon-issue has 4 partitions, expected 8', 'PARTITIONS=8: '],
+  ['coupon-issue has partitions 4 instead of 8', 'PARTITIONS=8: '],
+  ['coupon-issue has replicationFactor 1 instead of 3', 'REPLICATION_FACTOR=3: '],
   ['coupon-issue.dlq has retentionMs=1, expected 2', 'DEAD_LETTER_RETENTION: '],
 ])('names the variable after topics that differ: %s', (difference, start) => {
   const found = failed('LOG_TOPIC_MISMATCH', 'LOG_URL', { differences: [difference] })
   expect(found.message.startsWith(start)).toBe(true)
+})
+
+it('counts a Kafka URL that cannot be right as a wrong setting', () => {
+  expect(failed('LOG_INVALID_REQUEST', 'LOG_URL')).toMatchObject({
+    code: 'CLI_INVALID_SETTINGS',
+    message: 'LOG_URL: It does not work.',
+  })
+  expect(failed('LOG_UNAUTHORIZED', 'STATE_DIR').message).toMatch(/^LOG_URL: /)
 })
 
 it('names APP_ID when the results are of another application', () => {

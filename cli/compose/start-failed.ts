@@ -21,6 +21,7 @@ export function startFailed(error: unknown, variable: DirectoryVariable, setting
     case 'LOG_CORRUPT':
       return naming(variable, error)
     case 'LOG_INVALID_REQUEST':
+      return naming('LOG_URL', error, 'CLI_INVALID_SETTINGS')
     case 'LOG_UNAUTHORIZED':
     case 'LOG_UNSUPPORTED':
       return naming('LOG_URL', error)
@@ -57,8 +58,8 @@ function inUse(variable: DirectoryVariable, settings: Settings, cause: unknown):
 }
 
 /** The same error, told in terms of a setting. */
-function naming(variable: string, error: MillraceError): MillraceError {
-  const { code, domain, reaction, retrySafe, context } = error
+function naming(variable: string, error: MillraceError, code = error.code): MillraceError {
+  const { domain, reaction, retrySafe, context } = error
   const message = `${variable}: ${error.message.replaceAll('\n', ' ')}`
   return new MillraceError(code, message, { domain, reaction, retrySafe, context, cause: error })
 }

@@ -60,7 +60,7 @@ class Run {
   /** The address it announces. */
   async url(): Promise<string> {
     for (;;) {
-      const found = /http:\/\/\S+/.exec(this.stdout)
+      const found = /http:\/\/[^\s/]+/.exec(this.stdout)
       if (found !== null) return found[0]
       if (this.child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`)
       await systemClock.sleep(5)
@@ -131,6 +131,38 @@ describe('millrace start', () => {
     const url = await run.url()
     run.child.kill('SIGTERM')
     while (await isLive(url)) await systemClock.sleep(20)
+  })
+})
+
+describe('while Kafka is away', () => {
+  /** Nothing listens on port 1, and a database is not asked before there are results. */
+  const away = { LOG_URL: 'kafka://127.0.0.1:1', DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }
+
+  it.each([
+    ['start', { processor: false }],
+    ['gateway', { log: false }],
+    ['processor', { log: false, tasks: false }],
+    ['sink', { sql: false }],
+  ] as const)('%s is live, says what it waits for, and stops in order', async (kind, checks) => {
+    const run = new Run([kind], { ...environmentIn(`away-${kind}`), ...away })
+    const url = await run.url()
+    expect(await isLive(url)).toBe(true)
+    const ready = await fetch(`${url}/readyz`)
+    expect(ready.status).toBe(503)
+    expect(await ready.json()).toMatchObject({ code: 'not-ready', checks })
+    expect((await fetch(`${url}/metrics`)).status).toBe(200)
+    while (!run.stderr.includes('The log cannot be reached')) await systemClock.sleep(5)
+    run.child.kill('SIGTERM')
+    const { code, stderr } = await run.ended
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/No broker answers at 127\.0\.0\.1:1: .*Start Kafka, or correct LOG_URL/)
+  })
+
+  it('says in one line what cannot be right about LOG_URL', async () => {
+    const environment = { ...environmentIn('wrong'), ...away, LOG_URL: 'kafka://127.0.0.1:1?tsl=true' }
+    const { code, stdout, stderr } = await new Run(['gateway'], environment).ended
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(/LOG_URL: .*unknown option tsl/)])
   })
 })
 
