@@ -1,6 +1,6 @@
 /**
- * `npm test [-- PART…]`: the parts unit, simulation, integration and fault in this order, kafka when it is named, on servers
- * that live as long as the run.
+ * `npm test [-- PART…]`: the parts unit, simulation, integration, fault and kafka in this order, on servers that live as
+ * long as the run.
  * The last line is always `N passed, N failed`, summed over the parts.
  */
 import { spawn } from 'node:child_process'
@@ -16,8 +16,6 @@ interface Part {
   /** Where its tests are; undefined: it always has some. */
   readonly files?: string
   readonly needsServers: boolean
-  /** Runs only when it is named. */
-  readonly byName?: true
 }
 
 const parts: readonly Part[] = [
@@ -25,8 +23,7 @@ const parts: readonly Part[] = [
   { name: 'simulation', needsServers: false },
   { name: 'integration', files: 'test/integration/**/*.test.ts', needsServers: true },
   { name: 'fault', files: 'test/fault/**/*.test.ts', needsServers: true },
-  // It wants Docker, or Java and some minutes to fetch Kafka's jars.
-  { name: 'kafka', files: 'test/kafka/**/*.test.ts', needsServers: true, byName: true },
+  { name: 'kafka', files: 'test/kafka/**/*.test.ts', needsServers: true },
 ]
 
 interface Verdict {
@@ -43,9 +40,7 @@ async function main(names: readonly string[]): Promise<number> {
     console.log('0 passed, 0 failed')
     return 2
   }
-  const chosen = parts.filter(
-    ({ name, byName }) => names.includes(name) || (names.length === 0 && byName !== true),
-  )
+  const chosen = parts.filter(({ name }) => names.length === 0 || names.includes(name))
   let servers: TestServers | undefined
   if (chosen.some(({ needsServers }) => needsServers)) {
     try {
