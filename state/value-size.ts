@@ -4,31 +4,30 @@
  * and so few that it costs no more than the write itself.
  */
 const partsMax = 32
+/** The value's own parts and theirs; what lies deeper counts as small. */
+const levelsMax = 2
 const overheadBytes = 32
 
 export function roughSize(value: unknown): number {
+  return sizeWithin(levelsMax, value)
+}
+
+function sizeWithin(levels: number, value: unknown): number {
   if (typeof value === 'string') return overheadBytes + value.length
   if (typeof value !== 'object' || value === null) return overheadBytes
   if (value instanceof Uint8Array) return overheadBytes + value.length
   let size = overheadBytes
+  if (levels === 0) return size
   let parts = 0
+  // `for in` makes a string of each index of an array, and once it met one it is slow over objects, too (measured:
+  // four times in a loop of its own, a fifth of the engine's time in the drain).
+  if (Array.isArray(value)) {
+    for (; parts < value.length && parts < partsMax; parts++) size += sizeWithin(levels - 1, value[parts])
+    return size
+  }
   for (const name in value) {
     if (++parts > partsMax) break
-    const part = (value as Readonly<Record<string, unknown>>)[name]
-    size += typeof part === 'object' ? nestedSize(part) : roughSize(part)
-  }
-  return size
-}
-
-/** One level down; what lies deeper counts as small. */
-function nestedSize(value: unknown): number {
-  if (value instanceof Uint8Array) return overheadBytes + value.length
-  let size = overheadBytes
-  let parts = 0
-  for (const name in value as object) {
-    if (++parts > partsMax) break
-    const part = (value as Readonly<Record<string, unknown>>)[name]
-    size += typeof part === 'string' || part instanceof Uint8Array ? part.length : overheadBytes
+    size += sizeWithin(levels - 1, (value as Readonly<Record<string, unknown>>)[name])
   }
   return size
 }
