@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { MillraceError, systemClock } from '#core'
 import type { Clock } from '#core'
+import { AnswersTogether } from './answers-together.ts'
 import { problem, problemText } from './http/problem.ts'
 import type { Gateway } from './options.ts'
 
@@ -24,7 +25,14 @@ export async function serveHttp(
   gateway: Pick<Gateway, 'fetch' | 'endWaits'>,
   options: { readonly host: string; readonly port: number; readonly clock?: Clock },
 ): Promise<HttpServer> {
-  const listener = getRequestListener((request, env) => gateway.fetch(request, env), {
+  const clock = options.clock ?? systemClock
+  const together = new AnswersTogether(clock)
+  const answer = async (...request: Parameters<Gateway['fetch']>): Promise<Response> => {
+    const response = await gateway.fetch(...request)
+    await together.endOfTurn()
+    return response
+  }
+  const listener = getRequestListener(answer, {
     // Before there is a request to answer: a Host or an address that cannot be understood.
     errorHandler: (error) => problem('invalid-request', { detail: String(error), members: { errors: [] } }),
   })
@@ -36,7 +44,7 @@ export async function serveHttp(
   return {
     host: address,
     port,
-    close: () => (closing ??= close(server, gateway, options.clock ?? systemClock)),
+    close: () => (closing ??= close(server, gateway, clock)),
   }
 }
 

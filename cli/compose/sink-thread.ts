@@ -9,8 +9,8 @@ import { hostThread } from './thread-host.ts'
 import { yieldToOthers } from './thread-priority.ts'
 import { topicNames } from './topics.ts'
 
-/** With two cores the sink would take every third slice from the gateway and the engine under load. */
-yieldToOthers(10)
+/** Where cores are short, loading the database waits until a spike is over: nobody waits for these rows. */
+yieldToOthers(19)
 
 hostThread<SinkThreadData>('sink', (context) => {
   const { data, settings, clock, logger, metrics, opened, fail } = context
