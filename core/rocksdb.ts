@@ -151,8 +151,11 @@ export class RocksDatabase {
   async close(): Promise<void> {
     this.#open = false
     for (const cursor of this.#cursors) cursor.close()
-    await this.#wal.close()
-    await this.#db.close()
+    try {
+      await this.#wal.close()
+    } finally {
+      await this.#db.close()
+    }
   }
 
   /** The binding crashes the process when a closed database is touched. */
