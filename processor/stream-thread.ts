@@ -7,7 +7,7 @@
  */
 import { invariant, isMillraceError, messageOf } from '#core'
 import type { Clock, Counter, Histogram, Logger, Metrics } from '#core'
-import type { Log, Membership, TopicPartition, TransactionOutcome, Transactor } from '#log'
+import type { GroupMetadata, Log, Membership, TopicPartition, TransactionOutcome, Transactor } from '#log'
 import { taskDirectory } from '#state'
 import type { StateStorage } from '#state'
 import type { Topology } from '#topology'
@@ -96,9 +96,16 @@ export class StreamThread {
   #membership: Membership | undefined
   #draft: Draft
   /** Set when a transaction was not committed; the loop then starts over from committed positions. */
-  #failedOutcome: Failure | undefined
-  /** Tasks to commit and close on behalf of a rebalance, and whom to tell. */
-  readonly #revocations: { readonly tasks: readonly Task[]; readonly done: () => void }[] = []
+  /** One of the transactions that failed may be in the log. */
+  #isUnknown = false
+  #failedOutcome: (Failure & { readonly as: GroupMetadata }) | undefined
+  /** What the group asks to give back, and whom to tell when that is done. */
+  readonly #handovers: Handover[] = []
+  /** As whom the last transaction was fenced although this thread was, and is, that member. */
+  #fencedAs: GroupMetadata | undefined
+  /** The transactional ids may have been taken over: they are taken again before the next task is. */
+  #transactorsGone = false
+  #reopening: Promise<void> | undefined
   /** What ended the thread from outside its loop. */
   #failure: { readonly error: unknown } | undefined
   #loop: Promise<void> | undefined
@@ -139,7 +146,7 @@ export class StreamThread {
 
   /** Takes the transactional ids over and joins the group. Tasks arrive afterwards. */
   async start(): Promise<void> {
-    const { log, appId, topology, topics, clock } = this.#options
+    const { log, appId, topology, topics, clock, idPrefix } = this.#options
     this.#become('starting')
     await this.#openTransactors()
     this.#fetcher = new Fetcher({
@@ -155,10 +162,13 @@ export class StreamThread {
       group: appId,
       topics: [...topics.sources.keys()],
       assignor: stickyAssignor(topology),
+      // A process that comes back takes its own place at once, instead of after the session of the one before.
+      instanceId: idPrefix,
       listener: {
         assigned: async (partitions) => this.#assigned(partitions),
-        revoked: (partitions) => this.#revoked(partitions),
-        lost: async (partitions) => this.#lost(partitions),
+        revoked: (partitions) => this.#handBack('revoked', partitions),
+        lost: (partitions) => this.#handBack('lost', partitions),
+        ended: (error) => this.#ended(error),
       },
     })
     this.#become('running')
@@ -187,8 +197,9 @@ export class StreamThread {
       this.#fetcher?.run().catch((error: unknown) => this.#fail(error))
       while (!this.#stop.signal.aborted) {
         if (this.#failure !== undefined) throw this.#failure.error
+        if (this.#handovers.some(({ kind }) => kind === 'lost')) await this.#loseNow()
         if (this.#failedOutcome !== undefined) await this.#recover(this.#failedOutcome)
-        if (this.#revocations.length > 0) await this.#revokeNow()
+        if (this.#handovers.length > 0) await this.#revokeNow()
         this.#punctuateWallClock()
         const computed = this.#computeSlice()
         const committed = this.#commitWhenPossible()
@@ -328,7 +339,7 @@ export class StreamThread {
     const seconds = (this.#options.clock.now() - startedAt) / 1000
     this.#instruments.commit.observe(seconds, { outcome: outcome.kind })
     if (outcome.kind !== 'committed') {
-      this.#noteFailure(outcome)
+      this.#noteFailure(outcome, sealed.request.group)
       return
     }
     // What came before could not be applied: on top of it this would be a gap. Taking over brings both back.
@@ -343,14 +354,16 @@ export class StreamThread {
       sealed.outputs.recycle()
     } catch (error) {
       // Committed, but not applied: the changelog has it, so taking over again brings it back.
-      this.#noteFailure({ kind: 'unknown', error: asError(error) })
+      this.#noteFailure({ kind: 'unknown', error: asError(error) }, sealed.request.group)
     }
   }
 
   /** The gravest failure decides how to start over; what was in flight behind the first was given up with it. */
-  #noteFailure(failed: Failure): void {
+  #noteFailure(failed: Failure, as: GroupMetadata): void {
+    if (failed.kind === 'unknown') this.#isUnknown = true
     const known = this.#failedOutcome
-    if (known === undefined || gravity[failed.kind] > gravity[known.kind]) this.#failedOutcome = failed
+    if (known === undefined || gravity[failed.kind] > gravity[known.kind])
+      this.#failedOutcome = { ...failed, as }
   }
 
   /** Waits for what is in flight, then commits the draft and waits for that too. */
@@ -367,30 +380,64 @@ export class StreamThread {
   }
 
   /** Starts over from committed positions after a transaction that was not committed. */
-  async #recover(failed: Failure): Promise<void> {
+  async #recover(first: Failure & { readonly as: GroupMetadata }): Promise<void> {
     await this.#settled()
     this.#draft = this.#newDraft()
-    if (failed.kind === 'fenced') {
-      throw processorError(
-        'PROCESSOR_FENCED',
-        `Another process has taken over the work of ${this.#options.idPrefix}: ${failed.error.message} ` +
-          'Nothing of what this process had not committed was written. Run one process for each STATE_DIR.',
-        { cause: failed.error },
-      )
-    }
+    // What was in flight may have made it worse.
+    const failed = this.#failedOutcome ?? first
+    const kind = failed.kind === 'fenced' ? await this.#whyFenced(failed) : failed.kind
+    if (kind === 'stopped') return
     this.#logger.warn(
       { outcome: failed.kind, error: failed.error },
       'transaction not committed, starting over',
     )
-    await this.#options.clock.sleep(retryWaitMs, this.#stop.signal)
+    if (failed.kind !== 'fenced') await this.#options.clock.sleep(retryWaitMs, this.#stop.signal)
     this.#failedOutcome = undefined
+    const isUnknown = this.#isUnknown || kind === 'unknown'
+    this.#isUnknown = false
+    if (kind === 'lost') return this.#dropAll()
     const tasks = this.#tasks.running()
-    if (failed.kind === 'unknown') {
+    if (isUnknown) {
       await this.#openTransactors()
       for (const task of tasks) await this.#takeOver(task)
       return
     }
     this.#committer = this.#newCommitter()
+    this.#rewind(tasks)
+  }
+
+  /** `lost`: not a member any more. `aborted`: one of a newer generation. `unknown`: it was not the group. */
+  async #whyFenced(
+    failed: Failure & { readonly as: GroupMetadata },
+  ): Promise<'lost' | 'aborted' | 'unknown' | 'stopped'> {
+    invariant(this.#membership !== undefined, 'a thread commits as a member of its group')
+    const stopped = new Promise<undefined>((resolve) => {
+      if (this.#stop.signal.aborted) resolve(undefined)
+      this.#stop.signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    const isMember = await Promise.race([this.#membership.confirm(), stopped])
+    if (isMember === undefined) return 'stopped'
+    if (!isMember) return 'lost'
+    const now = this.#membership.metadata()
+    if (!isSame(now, failed.as)) {
+      // The group went on while it was under way: the same work again, as a member of the generation that is.
+      const aborted = await Promise.allSettled(this.#transactors.map((transactor) => transactor.abort()))
+      return aborted.every(({ status }) => status === 'fulfilled') ? 'aborted' : 'unknown'
+    }
+    // A successor that took this member for dead has let go by now; one that has the same ids comes again.
+    if (this.#fencedAs === undefined || !isSame(now, this.#fencedAs)) {
+      this.#fencedAs = now
+      return 'unknown'
+    }
+    throw processorError(
+      'PROCESSOR_FENCED',
+      `Another process has taken over the work of ${this.#options.idPrefix}: ${failed.error.message} ` +
+        'Nothing of what this process had not committed was written. Run one process for each STATE_DIR.',
+      { cause: failed.error },
+    )
+  }
+
+  #rewind(tasks: readonly Task[]): void {
     for (const task of tasks) {
       task.rewind()
       this.#fetcher?.follow(task.settledOffsets())
@@ -408,6 +455,7 @@ export class StreamThread {
       if (opened === undefined) return
       this.#transactors.push(opened)
     }
+    this.#transactorsGone = false
     this.#committer = this.#newCommitter()
   }
 
@@ -466,7 +514,10 @@ export class StreamThread {
     // The end of the thread ends it too: the loop may be waiting for it.
     const signal = AbortSignal.any([abort.signal, this.#stop.signal])
     // The log may be away, or a former owner's transaction undecided.
-    const done = this.#untilReachable(`task ${task.taskId}`, signal, () => this.#restore(task, signal))
+    const done = this.#untilReachable(`task ${task.taskId}`, signal, async () => {
+      if (this.#transactorsGone) await this.#reopenTransactors()
+      if (!signal.aborted) await this.#restore(task, signal)
+    })
     this.#takeovers.set(task, { abort, done })
     try {
       await done
@@ -500,12 +551,13 @@ export class StreamThread {
     })
   }
 
-  #revoked(partitions: readonly TopicPartition[]): Promise<void> {
+  /** Resolves when the loop has closed the tasks. */
+  #handBack(kind: Handover['kind'], partitions: readonly TopicPartition[]): Promise<void> {
     const tasks = this.#tasks.reading(partitions)
     // Once the loop has ended there is nothing to commit, and `#close` closes the tasks.
     if (tasks.length === 0 || this.#status !== 'running') return Promise.resolve()
     return new Promise((resolve) => {
-      this.#revocations.push({ tasks, done: resolve })
+      this.#handovers.push({ kind, tasks, done: resolve })
       this.#signal.wake()
     })
   }
@@ -513,21 +565,50 @@ export class StreamThread {
   async #revokeNow(): Promise<void> {
     await this.#drain()
     if (this.#failedOutcome !== undefined) return
-    for (const { tasks, done } of this.#revocations.splice(0)) {
-      for (const task of tasks) await this.#closeTask(task)
+    await this.#closeHandedOver()
+  }
+
+  /** Drops all that is not committed: of the lost tasks nothing can be, and the draft may hold work of them. */
+  async #loseNow(): Promise<void> {
+    await this.#settled()
+    this.#draft = this.#newDraft()
+    await this.#closeHandedOver()
+    if (this.#tasks.all().length > 0) return this.#rewind(this.#tasks.running())
+    this.#failedOutcome = undefined
+    this.#isUnknown = false
+    this.#forgetTransactors()
+  }
+
+  /** Everything was lost, whether the group has said so already or not. */
+  async #dropAll(): Promise<void> {
+    for (const task of this.#tasks.all()) await this.#closeTask(task)
+    await this.#closeHandedOver()
+    this.#forgetTransactors()
+  }
+
+  async #closeHandedOver(): Promise<void> {
+    for (const { tasks, done } of this.#handovers.splice(0)) {
+      for (const task of tasks) if (this.#tasks.get(task.taskId) === task) await this.#closeTask(task)
       done()
     }
   }
 
-  #lost(partitions: readonly TopicPartition[]): void {
+  #forgetTransactors(): void {
+    this.#assignedOnce = false
+    this.#transactorsGone = true
+  }
+
+  /** One at a time, whoever needs it first. */
+  #reopenTransactors(): Promise<void> {
+    this.#reopening ??= this.#openTransactors().finally(() => (this.#reopening = undefined))
+    return this.#reopening
+  }
+
+  #ended(error: Error): void {
     if (this.#stop.signal.aborted) return
-    const names = partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
-    this.#fail(
-      processorError(
-        'PROCESSOR_FENCED',
-        `The group has given ${names} to another member. Start again to rejoin.`,
-      ),
-    )
+    const message = `The place of ${this.#options.idPrefix} in the group is gone: ${error.message}`
+    const fenced = isMillraceError(error, 'LOG_FENCED')
+    this.#fail(fenced ? processorError('PROCESSOR_FENCED', message, { cause: error }) : error)
   }
 
   // --------------------------------------------------------------------------------------------------- life cycle
@@ -549,7 +630,7 @@ export class StreamThread {
     // A commit that is still under way writes into the state when it is done.
     await this.#settled()
     for (const task of this.#tasks.all()) await this.#closeTask(task)
-    for (const { done } of this.#revocations.splice(0)) done()
+    for (const { done } of this.#handovers.splice(0)) done()
     await this.#purge.close()
     await this.#membership?.leave()
     for (const transactor of this.#transactors) await transactor.close()
@@ -567,6 +648,13 @@ export class StreamThread {
     this.#logger.info({ task: task.taskId, from: task.status, to: status }, 'task state changed')
     task.status = status
   }
+}
+
+/** Tasks that the group takes back: committed first (`revoked`), or gone already (`lost`). */
+interface Handover {
+  readonly kind: 'revoked' | 'lost'
+  readonly tasks: readonly Task[]
+  readonly done: () => void
 }
 
 interface Takeover {
@@ -601,6 +689,10 @@ function instrumentsOf(metrics: Metrics): Instruments {
     }),
     restoreRemaining: (task, store, records) => remaining.set(records, { task, store }),
   }
+}
+
+function isSame(one: GroupMetadata, other: GroupMetadata): boolean {
+  return one.memberId === other.memberId && one.generation === other.generation
 }
 
 function asError(error: unknown): Error {

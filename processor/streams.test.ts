@@ -162,12 +162,22 @@ describe('exactly once', () => {
     expect(streams.state().thread).toBe('stopped')
   })
 
-  test('a fenced thread stops, and says so', async () => {
+  test('a thread that is fenced again and again stops, and says so', async () => {
     const harness = await open()
-    const streams = await harness.start(counting(), { log: scriptedLog(harness.log, ['fenced']) })
+    const streams = await harness.start(counting(), { log: scriptedLog(harness.log, ['fenced', 'fenced']) })
     await harness.append('in', [['a', '-']])
     expect(await streams.failed).toMatchObject({ code: 'PROCESSOR_FENCED' })
     expect(await harness.read('out')).toEqual([])
+  })
+
+  test('a thread whose transactional id was taken by mistake takes it back', async () => {
+    const harness = await open()
+    await harness.start(counting(), { log: scriptedLog(harness.log, ['fenced']) })
+    await harness.append('in', [
+      ['a', '-'],
+      ['a', '-'],
+    ])
+    expect(await harness.readAtLeast('out', 2)).toMatchObject([{ value: '1' }, { value: '2' }])
   })
 
   test('state is the fold of the changelog', async () => {

@@ -134,8 +134,11 @@ export class Groups {
 
   #join(group: Group, beat: Heartbeat): Member {
     const { memberId, instanceId, topics, assignor, userData } = beat
-    if (beat.epoch !== 0 || beat.sequence !== 1)
-      throw fenced(beat.group, memberId, 'is not a member any more')
+    if (beat.epoch !== 0 || beat.sequence !== 1) {
+      const others = [...group.members.values()]
+      const replaced = instanceId !== undefined && others.some((other) => other.instanceId === instanceId)
+      throw fenced(beat.group, memberId, 'is not a member any more', { replaced })
+    }
     for (const other of group.members.values()) {
       if (instanceId !== undefined && other.instanceId === instanceId) group.members.delete(other.memberId)
     }
@@ -229,9 +232,10 @@ export function named(partitions: readonly TopicPartition[]): Map<string, TopicP
   return new Map(partitions.map(({ topic, partition }) => [`${topic}-${partition}`, { topic, partition }]))
 }
 
-function fenced(group: string, memberId: string, why: string): Error {
+function fenced(group: string, memberId: string, why: string, context: { replaced?: boolean } = {}): Error {
   return logError(
     'LOG_FENCED',
     `Member "${memberId}" of group ${group} ${why}. Drop what is uncommitted and join again.`,
+    { context },
   )
 }

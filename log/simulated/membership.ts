@@ -1,5 +1,5 @@
 import { isMillraceError } from '#core'
-import { logError } from '../index.ts'
+import type { MillraceError } from '#core'
 import type { GroupMetadata, JoinOptions, Membership, TopicPartition } from '../index.ts'
 import { named } from './groups.ts'
 import type { HeartbeatReply } from './groups.ts'
@@ -56,7 +56,7 @@ export class SimulatedMembership implements Membership {
 
   async confirm(): Promise<boolean> {
     const memberId = this.#memberId
-    while (!this.#ended && memberId === this.#memberId) {
+    while (!this.#ended && !this.#isLost && memberId === this.#memberId) {
       try {
         this.#take(await this.#beat(false))
         return memberId === this.#memberId
@@ -101,7 +101,7 @@ export class SimulatedMembership implements Membership {
       try {
         this.#take(await this.#beat(false))
       } catch (error) {
-        if (isMillraceError(error, 'LOG_FENCED')) await this.#lose()
+        if (isMillraceError(error, 'LOG_FENCED')) await this.#lose(error)
         else if (!isNoAnswer(error)) throw error
       }
     }
@@ -162,28 +162,34 @@ export class SimulatedMembership implements Membership {
   }
 
   /** Not a member any more: joins again as another one, unless its place was taken by one with its instance id. */
-  async #lose(): Promise<void> {
-    const { listener, instanceId, group } = this.#options
+  async #lose(fence: MillraceError): Promise<void> {
+    const { listener } = this.#options
     this.#isLost = true
     await this.#listening
     const owned = [...this.#owned.values()]
     this.#owned.clear()
     await listener.lost(owned)
     if (this.#ended) return
-    if (instanceId !== undefined) {
+    if (fence.context['replaced'] === true) {
       this.#ended = true
-      listener.ended?.(
-        logError('LOG_FENCED', `Another member of ${group} has the instance id ${instanceId}.`),
-      )
+      listener.ended?.(fence)
       return
     }
-    this.#memberId = this.#nextMemberId()
     this.#epoch = 0
-    this.#sequence = 0
     this.#heard = 0
     this.#told = notTold
-    this.#isLost = false
-    this.#take(await this.#beat(true))
+    while (!this.#ended) {
+      this.#memberId = this.#nextMemberId()
+      this.#sequence = 0
+      try {
+        const reply = await this.#beat(true)
+        this.#isLost = false
+        this.#take(reply)
+        return
+      } catch (error) {
+        if (!isNoAnswer(error)) throw error
+      }
+    }
   }
 
   #metadataOf(generation: number): GroupMetadata {
