@@ -8,6 +8,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { prepareKafka } from './servers/kafka/start.ts'
 import { startServers } from './servers/start.ts'
 import type { TestServers } from './servers/start.ts'
 
@@ -44,6 +45,8 @@ async function main(names: readonly string[]): Promise<number> {
   let servers: TestServers | undefined
   if (chosen.some(({ needsServers }) => needsServers)) {
     try {
+      // Told now, not after minutes of other tests.
+      if (chosen.some(({ name }) => name === 'kafka')) await prepareKafka()
       servers = await startServers()
     } catch (error) {
       console.log(error instanceof Error ? error.message : error)

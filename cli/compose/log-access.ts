@@ -47,6 +47,8 @@ export function portsOf(access: LogAccess): MessagePort[] {
 
 /** How long one try may take to reach a broker; then it is told that Kafka is away, and tried again. */
 const openTimeoutMs = 300
+/** How long an append is tried: longer than a leader's move takes, and no longer than a client waits for an answer. */
+const deliveryTimeoutMs = 10_000
 
 /** Waits for a Kafka that is away. Errors: LOG_CLOSED when `patience` ends, and what has to be corrected in LOG_URL. */
 export async function openLog(access: LogAccess, settings: Settings, patience: Patience): Promise<Log> {
@@ -55,7 +57,8 @@ export async function openLog(access: LogAccess, settings: Settings, patience: P
   const { url } = access
   // Loading it takes a third of a second, which the embedded log need not wait for.
   const { openKafkaLog } = await import('#log/kafka')
-  const open = (): Promise<Log> => openKafkaLog({ url, clock, logger, openTimeoutMs, signal })
+  const open = (): Promise<Log> =>
+    openKafkaLog({ url, clock, logger, openTimeoutMs, deliveryTimeoutMs, signal })
   try {
     const log = await untilReachable(open, patience)
     try {

@@ -16,11 +16,11 @@ import type { Settings } from '../settings.ts'
 import { attachLog, gatewayOf } from './gateway-part.ts'
 import { LogAccesses, portsOf } from './log-access.ts'
 import { createMetrics } from './metrics.ts'
-import { readyPollMs } from './running-program.ts'
+import { runProgram } from './running-program.ts'
 import type { ProgramOptions, RunningProgram } from './running-program.ts'
 import { SinkHealth } from './sink-health.ts'
 import { startFailed } from './start-failed.ts'
-import { startThread, threadEnded } from './thread.ts'
+import { startThread } from './thread.ts'
 import type { Thread } from './thread.ts'
 
 const sinkStopMsMax = 3000
@@ -64,28 +64,9 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   })
   threads.push(engine)
 
-  const opened = Promise.withResolvers<void>()
-  const ready = Promise.withResolvers<void>()
-  const failed = Promise.withResolvers<never>()
-  const waiting = Promise.withResolvers<void>()
-  const stopping = new AbortController()
-  const { signal } = stopping
   let log: Log | undefined
   let databaseLock: PgliteLock | undefined
-  const follow = async (): Promise<void> => {
-    const patience = { clock, logger, signal, onWaiting: waiting.resolve }
-    log = await attachLog(gateway, gatewayLog, options, patience)
-  }
-  const begin = async (): Promise<void> => {
-    const following = follow()
-    await Promise.all([Promise.race([following, waiting.promise]), engine.control.open()])
-    databaseLock = await lockDatabase(settings)
-    opened.resolve()
-    await Promise.all([following, engine.control.start()])
-    decides = true
-    while (!signal.aborted && !(await gateway.ready()).ready) await clock.sleep(readyPollMs)
-    if (signal.aborted) return
-    ready.resolve()
+  const startSink = async (signal: AbortSignal): Promise<void> => {
     const sink = startThread({
       name: 'sink',
       script: new URL('./sink-thread.ts', import.meta.url),
@@ -101,31 +82,35 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     sink.failure.catch(sinkFailed)
     await sink.control.start().then(() => sinkHealth.started(), sinkFailed)
   }
-
-  engine.failure.catch((error: unknown) => failed.reject(error))
-  const begun = begin().catch((error: unknown) => {
-    if (!signal.aborted && !threadEnded(error)) failed.reject(error)
-  })
-
-  let stopped: Promise<void> | undefined
-  const stop = async (): Promise<void> => {
-    stopping.abort()
-    await http.close()
-    await gateway.close()
-    await log?.close()
-    for (const thread of threads.toReversed()) await thread.stop()
-    await begun
-    await databaseLock?.release()
-    reads.port1.close()
-    logs.close()
-  }
-  return {
-    url: localUrl(settings.host, http.port),
-    opened: opened.promise,
-    ready: ready.promise,
-    failure: failed.promise,
-    stop: () => (stopped ??= stop()),
-  }
+  return runProgram(
+    { url: localUrl(settings.host, http.port), clock },
+    async ({ signal, opened, readyWhen, fail }) => {
+      engine.failure.catch(fail)
+      const waiting = Promise.withResolvers<void>()
+      const follow = async (): Promise<void> => {
+        const patience = { clock, logger, signal, onWaiting: waiting.resolve }
+        log = await attachLog(gateway, gatewayLog, options, patience)
+      }
+      const following = follow()
+      await Promise.all([Promise.race([following, waiting.promise]), engine.control.open()])
+      databaseLock = await lockDatabase(settings)
+      opened()
+      await Promise.all([following, engine.control.start()])
+      decides = true
+      await readyWhen(async () => (await gateway.ready()).ready)
+      if (!signal.aborted) await startSink(signal)
+    },
+    async (begun) => {
+      await http.close()
+      await gateway.close()
+      await log?.close()
+      for (const thread of threads.toReversed()) await thread.stop()
+      await begun
+      await databaseLock?.release()
+      reads.port1.close()
+      logs.close()
+    },
+  )
 }
 
 /** Held here, not in the sink's thread: that one may be ended by force. */

@@ -9,7 +9,7 @@ const kafkaVersion = '4.3.1'
 /** The first lines of a run that cannot go on. */
 const missingKafka = [
   'The tests need Apache Kafka, and found neither a container runtime nor Java and Maven. Install them:',
-  '  apt-get install -y openjdk-17-jre-headless maven',
+  '  apt-get install -y openjdk-17-jdk-headless maven',
   'or set KAFKA_BROKERS=host:port to use a Kafka that runs (some tests start brokers of their own and need Java).',
 ].join('\n')
 

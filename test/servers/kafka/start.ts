@@ -3,6 +3,7 @@ import { dockerAnswers } from '../find-binary.ts'
 import { startKafka } from './cluster.ts'
 import type { ProxiedListener } from './cluster.ts'
 import { startDockerKafka } from './docker.ts'
+import { kafkaJava } from './jars.ts'
 
 export interface SharedKafka {
   /** `host:port,…`. */
@@ -14,9 +15,16 @@ export interface SharedKafka {
 /** Tests run a file a process, so several may want a proxy at once. */
 const proxies = 4
 
+const given = (): string | undefined => process.env['KAFKA_BROKERS'] || undefined
+
+/** Fetches what a Kafka takes here, once. Errors: what to install, when there is no way to one. */
+export async function prepareKafka(): Promise<void> {
+  if (given() === undefined && !dockerAnswers()) await kafkaJava()
+}
+
 export async function startSharedKafka(): Promise<SharedKafka & { stop(): Promise<void> }> {
-  const { KAFKA_BROKERS: brokers } = process.env
-  if (brokers !== undefined && brokers !== '') return { brokers, proxied: [], stop: () => Promise.resolve() }
+  const brokers = given()
+  if (brokers !== undefined) return { brokers, proxied: [], stop: () => Promise.resolve() }
   const container = dockerAnswers() ? await startDockerKafka().catch(() => undefined) : undefined
   return container ?? startKafka({ proxies })
 }
