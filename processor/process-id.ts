@@ -10,8 +10,16 @@ import { processorError } from './errors.ts'
 
 export interface ProcessIdentity {
   readonly processId: string
+  /** What task directories hold, as far as it was noted: a hint for the assignor, never a checkpoint. */
+  readonly positions: TaskPositions
   /** Gives the state directory free. */
   release(): Promise<void>
+}
+
+/** How far into its changelogs the state of each task on this disk is, in records over all of them. */
+export interface TaskPositions {
+  all(): ReadonlyMap<string, number>
+  note(positions: ReadonlyMap<string, number>): void
 }
 
 const key = Buffer.from('process-id')
@@ -32,7 +40,29 @@ export async function claimStateDirectory(
     backend.write((batch) => batch.put(key, Buffer.from(made)))
     processId = made
   }
-  return { processId, release: () => backend.close() }
+  return { processId, positions: taskPositions(backend), release: () => backend.close() }
+}
+
+const positionPrefix = 'position/'
+const positionRange = { gte: Buffer.from(positionPrefix), lt: Buffer.from('position0') }
+
+function taskPositions(backend: StateBackend): TaskPositions {
+  const known = new Map<string, number>()
+  for (const [name, value] of backend.scan(positionRange))
+    known.set(name.toString().slice(positionPrefix.length), Number(value.toString()))
+  return {
+    all: () => known,
+    note(positions) {
+      const changed = [...positions].filter(([task, position]) => known.get(task) !== position)
+      if (changed.length === 0) return
+      backend.write((batch) => {
+        for (const [task, position] of changed) {
+          known.set(task, position)
+          batch.put(Buffer.from(`${positionPrefix}${task}`), Buffer.from(String(position)))
+        }
+      })
+    },
+  }
 }
 
 async function open(storage: StateStorage, directory: string): Promise<StateBackend> {

@@ -5,18 +5,24 @@
  * allows it and there is work: no interval. It owns the loop only: what a commit holds is decided in commit/seal.ts,
  * its order in commit/committer.ts, taking tasks over in takeover.ts.
  */
+import { createHash } from 'node:crypto'
 import { invariant, isMillraceError, messageOf } from '#core'
 import type { Clock, Counter, Histogram, Logger, Metrics } from '#core'
 import type { GroupMetadata, Log, Membership, TopicPartition, TransactionOutcome, Transactor } from '#log'
 import { taskDirectory } from '#state'
 import type { StateStorage } from '#state'
+import { describe } from '#topology'
 import type { Topology } from '#topology'
 import { Alarm } from './alarm.ts'
-import { stickyAssignor } from './assignment/assignor.ts'
+import { decodeAssignmentData } from './assignment/assignment-data.ts'
+import type { AssignmentData } from './assignment/assignment-data.ts'
+import { taskAssignor } from './assignment/assignor.ts'
+import { encodeMemberData } from './assignment/member-data.ts'
 import { Committer } from './commit/committer.ts'
 import { checkpointsOf, seal } from './commit/seal.ts'
 import type { SealedTransaction } from './commit/seal.ts'
 import { processorError } from './errors.ts'
+import type { TaskPositions } from './process-id.ts'
 import { Fetcher } from './fetcher.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import type { PurgeLimits } from './repartition-purge.ts'
@@ -46,8 +52,13 @@ export interface StreamThreadOptions {
   readonly appId: string
   readonly stateDir: string
   readonly storage: StateStorage
+  /** Of the state directory. */
+  readonly processId: string
   /** `<app>-<processId>-<thread>`; each transactional id adds its number. */
   readonly idPrefix: string
+  readonly positions: TaskPositions
+  /** Where the state of its tasks can be asked for; empty: nowhere. */
+  readonly endPoint: string
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
@@ -63,6 +74,8 @@ const transactorCount = 2
 /** Records of one task before the next task has its turn. */
 const shareRecords = 500
 const retryWaitMs = 100
+/** Nobody follows changelogs yet, so tasks move at once, and their new owner restores them. */
+const placement = { standbys: 0, warmUpsMax: 0, acceptableLag: 10_000 }
 /** Segments read for one merge transaction: a few milliseconds of work. */
 const mergeBytesMax = 256 << 10
 
@@ -103,6 +116,9 @@ export class StreamThread {
   readonly #handovers: Handover[] = []
   /** As whom the last transaction was fenced although this thread was, and is, that member. */
   #fencedAs: GroupMetadata | undefined
+  /** Who is in the group, as it said last. */
+  #fleet: AssignmentData = { standby: [], warmUp: [], isProbing: false, members: [] }
+  readonly #topologyHash: string
   /** The transactional ids may have been taken over: they are taken again before the next task is. */
   #transactorsGone = false
   #reopening: Promise<void> | undefined
@@ -113,6 +129,7 @@ export class StreamThread {
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
+    this.#topologyHash = createHash('sha256').update(describe(options.topology)).digest('hex').slice(0, 16)
     this.#logger = options.logger.child({ thread: options.idPrefix })
     this.#instruments = instrumentsOf(options.metrics)
     this.#purge = new RepartitionPurge({
@@ -161,11 +178,12 @@ export class StreamThread {
     this.#membership = await log.join({
       group: appId,
       topics: [...topics.sources.keys()],
-      assignor: stickyAssignor(topology),
+      assignor: taskAssignor(topology, placement),
+      userData: () => this.#memberData(),
       // A process that comes back takes its own place at once, instead of after the session of the one before.
       instanceId: idPrefix,
       listener: {
-        assigned: async (partitions) => this.#assigned(partitions),
+        assigned: async (partitions, userData) => this.#assigned(partitions, userData),
         revoked: (partitions) => this.#handBack('revoked', partitions),
         lost: (partitions) => this.#handBack('lost', partitions),
         ended: (error) => this.#ended(error),
@@ -483,8 +501,29 @@ export class StreamThread {
 
   // --------------------------------------------------------------------------------------------------- assignment
 
+  /** What the assignor is to know of this thread, as of now. */
+  #memberData(): Uint8Array {
+    const { processId, idPrefix, endPoint, positions } = this.#options
+    const running = new Map(
+      this.#tasks.running().map((task) => [task.taskId, task.state.changelogPosition()]),
+    )
+    positions.note(running)
+    const active = [...running].map(([id, position]) => ({ id, role: 'active' as const, position }))
+    const stored = [...positions.all()].filter(([id]) => this.#tasks.get(id) === undefined)
+    const tasks = [...active, ...stored.map(([id, position]) => ({ id, role: 'stored' as const, position }))]
+    return encodeMemberData({
+      processId,
+      idPrefix,
+      capacity: 1,
+      endPoint,
+      topologyHash: this.#topologyHash,
+      tasks,
+    })
+  }
+
   /** Only notes the new tasks: restoring them must not hold up the group. */
-  #assigned(partitions: readonly TopicPartition[]): void {
+  #assigned(partitions: readonly TopicPartition[], userData: Uint8Array): void {
+    this.#fleet = decodeAssignmentData(userData) ?? this.#fleet
     const { topology, topics, onPoison, clock } = this.#options
     for (const { topic, partition } of partitions) {
       const subtopology = topology.subtopologies.find(({ sourceTopics }) => sourceTopics.includes(topic))
@@ -619,6 +658,9 @@ export class StreamThread {
     // What went wrong with it no longer matters, but its hands have to be off the state.
     await takeover?.done.catch(() => {})
     this.#fetcher?.forget(task.inputs)
+    if (task.status === 'running') {
+      this.#options.positions.note(new Map([[task.taskId, task.state.changelogPosition()]]))
+    }
     this.#tasks.delete(task)
     this.#setTaskStatus(task, 'closed')
     await task.close()

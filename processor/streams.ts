@@ -43,6 +43,8 @@ export interface StreamsOptions {
   readonly deadLetterRetentionMs?: number
   /** When to delete what is processed from repartition topics. Default: every 10,000 records, or after 30 s. */
   readonly repartitionPurge?: Partial<PurgeLimits>
+  /** Where others can ask this process for its state; told to everybody in the group. */
+  readonly advertisedUrl?: string
   /** Bytes of one input partition, fetched and not processed. Default 4 MiB. */
   readonly partitionBufferBytesMax?: number
 }
@@ -89,7 +91,10 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       appId,
       stateDir,
       storage,
+      processId: identity.processId,
       idPrefix: `${appId}-${identity.processId}-0`,
+      positions: identity.positions,
+      endPoint: options.advertisedUrl ?? '',
       clock: options.clock,
       logger: options.logger,
       metrics: options.metrics ?? noMetrics,

@@ -226,6 +226,13 @@ export class TaskState {
     return count
   }
 
+  /** Offsets of all changelogs that are in the state, added up: how much of it there is. Errors: STATE_UNUSABLE. */
+  changelogPosition(): number {
+    let position = 0
+    for (const store of this.#stores.keys()) position += this.checkpoint(store)?.offset ?? 0
+    return position
+  }
+
   /** Errors: STATE_UNUSABLE. */
   checkpoint(store: string): Checkpoint | undefined {
     const bytes = this.#open(store).backend.getMany([checkpointKey(store)])[0]

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { MemberSubscription, TopicPartition } from '#log'
 import { TopologyBuilder, utf8 } from '#topology'
-import { stickyAssignor } from './assignor.ts'
+import { taskAssignor } from './assignor.ts'
 
 /** Subtopology 0 reads `left` and `right` together, subtopology 1 reads `alone`. */
 function topology(): ReturnType<TopologyBuilder['build']> {
@@ -14,7 +14,7 @@ function topology(): ReturnType<TopologyBuilder['build']> {
   return builder.build()
 }
 
-const assign = stickyAssignor(topology())
+const assign = taskAssignor(topology(), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 2 })
 const member = (memberId: string, owned: readonly TopicPartition[] = []): MemberSubscription => ({
   memberId,
   topics: ['left', 'right', 'alone'],

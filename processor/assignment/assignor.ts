@@ -1,67 +1,62 @@
-/**
- * Which member runs which task: balanced, and every task stays where it is as far as balance allows. Pure: the same
- * members and partition counts give the same answer, whoever computes it.
- */
-import type { Assignor, MemberAssignment, MemberSubscription, TopicPartition } from '#log'
+/** The log port's assignor for a topology: partitions as tasks, user data as what members have and get. Pure. */
+import type { Assignor, MemberAssignment, MemberSubscription } from '#log'
 import type { Topology } from '#topology'
+import { encodeAssignmentData } from './assignment-data.ts'
+import { decodeMemberData } from './member-data.ts'
+import type { MemberData } from './member-data.ts'
+import { compare, planTasks } from './plan.ts'
+import type { PlanOptions, PlannedMember } from './plan.ts'
+import { tasksOf } from './tasks.ts'
 
-interface TaskPartitions {
-  readonly id: string
-  /** One of each source topic. */
-  readonly partitions: readonly TopicPartition[]
-}
-
-/** All tasks of a topology, subtopology by subtopology. A topic missing from the counts gives no tasks. */
-export function tasksOf(topology: Topology, partitionCounts: ReadonlyMap<string, number>): TaskPartitions[] {
-  return topology.subtopologies.flatMap(({ id, sourceTopics }) => {
-    const counts = sourceTopics.map((topic) => partitionCounts.get(topic) ?? 0)
-    return Array.from({ length: Math.min(...counts) }, (_, partition) => ({
-      id: `${id}_${partition}`,
-      partitions: sourceTopics.map((topic) => ({ topic, partition })),
-    }))
-  })
-}
-
-export function stickyAssignor(topology: Topology): Assignor {
+export function taskAssignor(topology: Topology, options: PlanOptions): Assignor {
   return (members, partitionCounts) => {
-    const ordered = members.toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
-    const shares = new Map<string, TaskPartitions[]>(ordered.map(({ memberId }) => [memberId, []]))
-    const homeless = keepOwned(tasksOf(topology, partitionCounts), ordered, shares)
-    for (const task of homeless) leastLoaded(shares).push(task)
+    const tasks = tasksOf(topology, partitionCounts)
+    const taskOf = new Map(
+      tasks.flatMap(({ id, partitions }) => partitions.map((one) => [`${one.topic}/${one.partition}`, id])),
+    )
+    const known = members.map((member) => ({ member, data: decodeMemberData(member.userData) }))
+    // Whoever does not read what a task reads, as in a rolling upgrade, cannot run it.
+    const topics = topology.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)
+    const able = known.filter(({ member }) => topics.every((topic) => member.topics.includes(topic)))
+    const planned = (able.length > 0 ? able : known).map(({ member, data }) =>
+      plannedMember(member, data, taskOf),
+    )
+    const { members: plans, isProbing } = planTasks(tasks, planned, options)
+    const fleet = known
+      .map(({ member, data }) => ({
+        idPrefix: data?.idPrefix ?? member.memberId,
+        endPoint: data?.endPoint ?? '',
+        active: plans.get(member.memberId)?.active ?? [],
+      }))
+      .toSorted((a, b) => compare(a.idPrefix, b.idPrefix))
+    const partitionsOf = new Map(tasks.map(({ id, partitions }) => [id, partitions]))
     return new Map<string, MemberAssignment>(
-      [...shares].map(([memberId, tasks]) => [
-        memberId,
-        { partitions: tasks.flatMap(({ partitions }) => partitions), userData: new Uint8Array(0) },
-      ]),
+      members.map(({ memberId }) => {
+        const { active = [], standby = [], warmUp = [] } = plans.get(memberId) ?? {}
+        const partitions = active.flatMap((id) => partitionsOf.get(id) ?? [])
+        return [
+          memberId,
+          { partitions, userData: encodeAssignmentData({ standby, warmUp, isProbing, members: fleet }) },
+        ]
+      }),
     )
   }
 }
 
-/** Leaves each task with its owner up to a fair share; returns the rest. */
-function keepOwned(
-  tasks: readonly TaskPartitions[],
-  members: readonly MemberSubscription[],
-  shares: ReadonlyMap<string, TaskPartitions[]>,
-): TaskPartitions[] {
-  const floor = Math.floor(tasks.length / Math.max(members.length, 1))
-  // So many members may keep one task more than the others.
-  let extras = tasks.length - floor * members.length
-  const owners = new Map<string, string>()
-  for (const { memberId, owned } of members) {
-    for (const { topic, partition } of owned) owners.set(`${topic}/${partition}`, memberId)
+/** Who says nothing that can be understood is a process of its own with what it owns, and no state. */
+function plannedMember(
+  { memberId, owned }: MemberSubscription,
+  data: MemberData | undefined,
+  taskOf: ReadonlyMap<string, string>,
+): PlannedMember {
+  const active = owned.flatMap(({ topic, partition }) => taskOf.get(`${topic}/${partition}`) ?? [])
+  const held = data?.tasks ?? []
+  return {
+    id: memberId,
+    process: data?.processId ?? memberId,
+    capacity: Math.max(data?.capacity ?? 1, 1),
+    active: new Set(active),
+    following: new Set(held.filter(({ role }) => role === 'following').map(({ id }) => id)),
+    positions: new Map(held.map(({ id, position }) => [id, position])),
   }
-  return tasks.filter((task) => {
-    const [first] = task.partitions
-    const share = first && shares.get(owners.get(`${first.topic}/${first.partition}`) ?? '')
-    if (share === undefined || share.length > floor || (share.length === floor && extras === 0)) return true
-    if (share.length === floor) extras--
-    share.push(task)
-    return false
-  })
-}
-
-function leastLoaded(shares: ReadonlyMap<string, TaskPartitions[]>): TaskPartitions[] {
-  let least: TaskPartitions[] | undefined
-  for (const share of shares.values()) if (least === undefined || share.length < least.length) least = share
-  return least ?? []
 }
