@@ -1,6 +1,7 @@
 export * from './bytes.ts'
 export * from './clock.ts'
 export * from './errors.ts'
+export * from './known-texts.ts'
 export * from './logger.ts'
 export * from './metrics.ts'
 export * from './owned-directory.ts'

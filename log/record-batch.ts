@@ -157,9 +157,12 @@ export class RecordBatchBuilder {
     return out.length - this.#recordStart
   }
 
-  /** Where a savepoint is; pass it to `rollback` to drop everything after it. */
-  mark(): BatchMark {
-    return { length: this.#out.length, count: this.#count, maxTimestamp: this.#maxTimestamp }
+  /** Where a savepoint is; pass it to `rollback` to drop everything after it. Fills in `into` where that is given. */
+  mark(into: BatchMark = { length: 0, count: 0, maxTimestamp: 0 }): BatchMark {
+    into.length = this.#out.length
+    into.count = this.#count
+    into.maxTimestamp = this.#maxTimestamp
+    return into
   }
 
   rollback(mark: BatchMark): void {
@@ -189,9 +192,9 @@ export class RecordBatchBuilder {
 }
 
 export interface BatchMark {
-  readonly length: number
-  readonly count: number
-  readonly maxTimestamp: number
+  length: number
+  count: number
+  maxTimestamp: number
 }
 
 /** Widths of the lengths' varints to begin with: keys are short, values and records of 64 to 8191 bytes the rule. */

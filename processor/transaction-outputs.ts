@@ -35,8 +35,10 @@ export class OutputTarget {
   readonly builders: RecordBatchBuilder[] = []
   readonly #maxBatchBytes: number
   readonly #pool: BuilderPool
-  /** Where the record in process began to write here; undefined when it has not. */
-  #savepoint: { readonly batches: number; readonly mark: BatchMark | undefined } | undefined
+  /** Where the record in process began to write here: after so many batches, -1 when it has not, … */
+  #savedBatches = -1
+  /** … and at this place of the last of them. Filled in again for each record. */
+  readonly #savedMark: BatchMark = { length: 0, count: 0, maxTimestamp: 0 }
 
   constructor(topic: string, partition: number, maxBatchBytes: number, pool: BuilderPool) {
     this.topic = topic
@@ -51,10 +53,13 @@ export class OutputTarget {
 
   /** The batch for the next record. */
   open(): RecordBatchBuilder {
-    const last = this.builders.at(-1)
-    if (last !== undefined && last.byteLength < this.#maxBatchBytes / 2) return last
+    const { builders } = this
+    if (builders.length > 0) {
+      const last = builders[builders.length - 1] as RecordBatchBuilder
+      if (last.byteLength < this.#maxBatchBytes / 2) return last
+    }
     const builder = this.#pool.take()
-    this.builders.push(builder)
+    builders.push(builder)
     return builder
   }
 
@@ -99,21 +104,22 @@ export class OutputTarget {
 
   /** Notes the state before the record in process; true the first time since `release` or `rollback`. */
   save(): boolean {
-    if (this.#savepoint !== undefined) return false
-    this.#savepoint = { batches: this.builders.length, mark: this.builders.at(-1)?.mark() }
+    if (this.#savedBatches >= 0) return false
+    const { builders } = this
+    this.#savedBatches = builders.length
+    if (builders.length > 0) (builders[builders.length - 1] as RecordBatchBuilder).mark(this.#savedMark)
     return true
   }
 
   release(): void {
-    this.#savepoint = undefined
+    this.#savedBatches = -1
   }
 
   rollback(): void {
-    const saved = this.#savepoint
-    if (saved === undefined) return
-    for (const builder of this.builders.splice(saved.batches)) this.#pool.give(builder)
-    if (saved.mark !== undefined) this.builders.at(-1)?.rollback(saved.mark)
-    this.#savepoint = undefined
+    if (this.#savedBatches < 0) return
+    for (const builder of this.builders.splice(this.#savedBatches)) this.#pool.give(builder)
+    this.builders.at(-1)?.rollback(this.#savedMark)
+    this.#savedBatches = -1
   }
 }
 

@@ -75,21 +75,20 @@ export class CommittedSet implements MemoryHolder {
     return spilled !== undefined && spilled.count > 0 ? spilled : undefined
   }
 
-  has(bytes: Uint8Array, start: number, end: number): boolean {
-    const hash = this.#options.hash.of(bytes, start, end)
+  has(hash: number, bytes: Uint8Array, start: number, end: number): boolean {
     const table = this.#tableOf(hash)
     if (table !== undefined) return table.find(hash, bytes, start, end)
     return this.spilled?.get(hash >>> 24, bytes, start, end) !== undefined
   }
 
-  /** The value of a member as `read` makes it of the encoded bytes; undefined when it is no member. */
+  /** The value of a member, whose hash is given, as `read` makes it of the encoded bytes; undefined when it is no member. */
   get<V>(
+    hash: number,
     bytes: Uint8Array,
     start: number,
     end: number,
     read: (buffer: Buffer, start: number, end: number) => V,
   ): V | undefined {
-    const hash = this.#options.hash.of(bytes, start, end)
     const table = this.#tableOf(hash)
     if (table !== undefined) {
       return table.find(hash, bytes, start, end)

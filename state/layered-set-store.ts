@@ -8,14 +8,14 @@ import type { Segment } from './committed-set.ts'
 import { stateUnusable } from './errors.ts'
 import type { Journal, MapKey } from './journal.ts'
 import { KeyCodec } from './key.ts'
-import { removed } from './layered-store.ts'
-import type { LayeredStore, Removed } from './layered-store.ts'
+import type { LayeredStore } from './layered-store.ts'
+import { MemberChanges } from './member-changes.ts'
 import type { MemberHash } from './member-hash.ts'
 import type { OpenScans } from './open-scans.ts'
 import { mergeSegments, runToMerge } from './segment-merge.ts'
 import type { SetMemory } from './set-memory.ts'
 import {
-  entryFlag,
+  SegmentCursor,
   readSegmentKey,
   segmentBytesMax,
   writeSegmentKey,
@@ -23,13 +23,11 @@ import {
 } from './set-segment.ts'
 import { SpilledMembers } from './spilled-members.ts'
 
-type Members<V> = Map<MapKey, V | Removed>
-
 /** What one transaction does to one set. */
-interface SetChange<V> {
+interface SetChange {
   /** True: the set was emptied before `members` apply. */
   readonly dropped: boolean
-  readonly members: Members<V>
+  readonly members: MemberChanges
   /** Comes before `members`; never together with `dropped`. */
   readonly merge?: Merge
 }
@@ -43,7 +41,7 @@ interface Merge {
   readonly value: Buffer | undefined
 }
 
-interface SealedChange<V> extends SetChange<V> {
+interface SealedChange extends SetChange {
   readonly added: readonly { readonly segment: Segment; readonly value: Buffer }[]
 }
 
@@ -60,6 +58,26 @@ export interface SetStoreOptions {
   /** Of the task, for errors. */
   readonly directory: string
 }
+
+/** The last word on a member of the layers. */
+interface ChangedMember {
+  readonly member: Buffer
+  /** undefined: removed. */
+  readonly value: Buffer | undefined
+}
+
+interface AllChanges {
+  readonly dropped: boolean
+  /** By the member's bytes as latin1. */
+  readonly entries: ReadonlyMap<string, ChangedMember>
+}
+
+const removed = Symbol('removed')
+
+/** Of an entry and its slot, for the bound of a transaction. */
+const entryOverheadBytes = 20
+/** So many are kept for the next transactions. */
+const freeMax = 256
 
 /** Set keys are read past after so many segments of the same set, by a new scan. */
 const segmentsBeforeSeek = 64
@@ -86,9 +104,11 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
   readonly #garbage: SpilledMembers[] = []
   /** Loaded sets that may have segments to merge. */
   readonly #unmerged = new Set<MapKey>()
-  #active = new Map<MapKey, SetChange<V>>()
+  #active = new Map<MapKey, SetChange>()
   /** Oldest first. */
-  readonly #sealed: Map<MapKey, SealedChange<V>>[] = []
+  readonly #sealed: Map<MapKey, SealedChange>[] = []
+  /** Of settled transactions, for the next ones. */
+  readonly #free: MemberChanges[] = []
 
   constructor(spec: SetStoreSpec<K, M, V>, options: SetStoreOptions) {
     this.name = spec.name
@@ -102,18 +122,19 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
 
   has(key: K, member: M): boolean {
     const mapKey = this.#keys.mapKey(key)
-    const found = this.#inLayers(mapKey, member)
-    if (found !== undefined) return found !== removed
     const { buffer, length } = this.#members.encodeInPlace(member)
-    return this.#load(mapKey).has(buffer, 0, length)
+    const hash = this.#options.hash.of(buffer, 0, length)
+    const found = this.#inLayers(mapKey, hash, buffer, length)
+    return found === undefined ? this.#load(mapKey).has(hash, buffer, 0, length) : found !== removed
   }
 
   get(key: K, member: M): V | undefined {
     const mapKey = this.#keys.mapKey(key)
-    const found = this.#inLayers(mapKey, member)
-    if (found !== undefined) return found === removed ? undefined : found
     const { buffer, length } = this.#members.encodeInPlace(member)
-    return this.#load(mapKey).get(buffer, 0, length, this.#readValue)
+    const hash = this.#options.hash.of(buffer, 0, length)
+    const found = this.#inLayers(mapKey, hash, buffer, length)
+    if (found === undefined) return this.#load(mapKey).get(hash, buffer, 0, length, this.#readValue)
+    return found === removed ? undefined : this.#readValue(found.buffer, found.valueStart, found.valueEnd)
   }
 
   /** Cheap while the whole set is in memory; what is spilled has to be walked. */
@@ -127,10 +148,10 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
       return size
     }
     let size = above.dropped ? 0 : set.countInMemory
-    for (const [memberKey, value] of above.members) {
-      const bytes = this.#encodeMember(memberKey)
-      const wasThere = !above.dropped && set.has(bytes, 0, bytes.length)
-      size += (value === removed ? 0 : 1) - (wasThere ? 1 : 0)
+    for (const { member, value } of above.entries.values()) {
+      const hash = this.#options.hash.of(member, 0, member.length)
+      const wasThere = !above.dropped && set.has(hash, member, 0, member.length)
+      size += (value === undefined ? 0 : 1) - (wasThere ? 1 : 0)
     }
     return size
   }
@@ -157,15 +178,19 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
   }
 
   add(key: K, member: M, value: V): void {
-    this.#options.journal.set(this.#change(key).members, this.#members.mapKey(member), value)
+    const scratch = this.#scratch
+    scratch.length = 0
+    this.#spec.value.write(value, scratch)
+    this.#write(key, member, scratch)
   }
 
   remove(key: K, member: M): void {
-    this.#options.journal.set(this.#change(key).members, this.#members.mapKey(member), removed)
+    this.#write(key, member, undefined)
   }
 
   drop(key: K): void {
-    this.#options.journal.set(this.#active, this.#keys.mapKey(key), { dropped: true, members: new Map() })
+    const change = { dropped: true, members: this.#newMembers() }
+    this.#options.journal.set(this.#active, this.#keys.mapKey(key), change)
   }
 
   // ---------------------------------------------------------------------------------------------- transactions
@@ -175,7 +200,7 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
   }
 
   seal(nextBuilder: () => RecordBatchBuilder, timestamp: number): void {
-    const sealed = new Map<MapKey, SealedChange<V>>()
+    const sealed = new Map<MapKey, SealedChange>()
     for (const [mapKey, change] of this.#active) {
       sealed.set(mapKey, this.#sealChange(mapKey, change, nextBuilder, timestamp))
     }
@@ -187,19 +212,24 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
     const oldest = this.#sealed.shift()
     if (oldest === undefined) return
     for (const [mapKey, change] of oldest) {
-      // A set that left memory meanwhile comes back from the backend; one with a spilled part never leaves whole.
-      const set = this.#loaded.get(mapKey)
-      if (set === undefined) continue
-      if (change.dropped) {
-        if (set.spilled !== undefined) this.#unmark(set.spilled, batch)
-        set.clear()
-      }
-      if (change.merge !== undefined) set.segments = mergedSegments(set.segments, change.merge)
-      for (const { segment, value } of change.added) set.applySegment(segment, value, batch, false)
-      if (set.spilled !== undefined) this.#mark(set, set.spilled, batch)
-      this.#options.memory.account(set)
-      this.#unmerged.add(mapKey)
+      this.#settleChange(mapKey, change, batch)
+      if (this.#free.length < freeMax && change.members.recycle()) this.#free.push(change.members)
     }
+  }
+
+  #settleChange(mapKey: MapKey, change: SealedChange, batch: StateBatch): void {
+    // A set that left memory meanwhile comes back from the backend; one with a spilled part never leaves whole.
+    const set = this.#loaded.get(mapKey)
+    if (set === undefined) return
+    if (change.dropped) {
+      if (set.spilled !== undefined) this.#unmark(set.spilled, batch)
+      set.clear()
+    }
+    if (change.merge !== undefined) set.segments = mergedSegments(set.segments, change.merge)
+    for (const { segment, value } of change.added) set.applySegment(segment, value, batch, false)
+    if (set.spilled !== undefined) this.#mark(set, set.spilled, batch)
+    this.#options.memory.account(set)
+    this.#unmerged.add(mapKey)
   }
 
   afterWrite(): void {
@@ -245,7 +275,7 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
         continue
       }
       const merge = this.#merge(mapKey, set, run.from, run.to)
-      this.#active.set(mapKey, { ...(change ?? { dropped: false, members: new Map() }), merge })
+      this.#active.set(mapKey, { ...(change ?? { dropped: false, members: this.#newMembers() }), merge })
       for (const { size } of set.segments.slice(run.from, run.to)) read += size
     }
     return read > 0
@@ -253,52 +283,56 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
 
   // --------------------------------------------------------------------------------------------------- reading
 
-  #inLayers(mapKey: MapKey, member: M): V | Removed | undefined {
-    const active = this.#active.get(mapKey)
-    let memberKey: MapKey | undefined
-    if (active !== undefined) {
-      memberKey = this.#members.mapKey(member)
-      const found = active.members.get(memberKey)
-      if (found !== undefined) return found
-      if (active.dropped) return removed
-    }
-    for (let at = this.#sealed.length - 1; at >= 0; at--) {
-      const sealed = this.#sealed[at]?.get(mapKey)
-      if (sealed === undefined) continue
-      memberKey ??= this.#members.mapKey(member)
-      const found = sealed.members.get(memberKey)
-      if (found !== undefined) return found
-      if (sealed.dropped) return removed
+  /** The newest layer that knows the member, set to its entry; `removed` when that removed it; undefined when none does. */
+  #inLayers(
+    mapKey: MapKey,
+    hash: number,
+    bytes: Uint8Array,
+    size: number,
+  ): MemberChanges | typeof removed | undefined {
+    for (let at = this.#sealed.length; at >= 0; at--) {
+      const layer: ReadonlyMap<MapKey, SetChange> | undefined =
+        at === this.#sealed.length ? this.#active : this.#sealed[at]
+      const change = layer?.get(mapKey)
+      if (change === undefined) continue
+      const { members } = change
+      if (members.find(hash, bytes, size)) return members.removed ? removed : members
+      if (change.dropped) return removed
     }
     return undefined
   }
 
-  /** All layers of one set as one change; a copy. */
-  #changesOf(mapKey: MapKey): SetChange<V> {
+  /** All layers of one set as one; a copy. */
+  #changesOf(mapKey: MapKey): AllChanges {
     let dropped = false
-    const members: Members<V> = new Map()
+    const entries = new Map<string, ChangedMember>()
     for (const layer of [...this.#sealed, this.#active]) {
       const change = layer.get(mapKey)
       if (change === undefined) continue
       if (change.dropped) {
         dropped = true
-        members.clear()
+        entries.clear()
       }
-      for (const [memberKey, value] of change.members) members.set(memberKey, value)
+      const cursor = new SegmentCursor(Buffer.from(change.members.view()))
+      while (cursor.next()) {
+        const { buffer, memberStart, memberEnd, valueStart, valueEnd } = cursor
+        const member = buffer.subarray(memberStart, memberEnd)
+        const value = cursor.removed ? undefined : buffer.subarray(valueStart, valueEnd)
+        entries.set(member.toString('latin1'), { member, value })
+      }
     }
-    return { dropped, members }
+    return { dropped, entries }
   }
 
-  *#walk(set: CommittedSet, above: SetChange<V>): Generator<[M, V]> {
+  *#walk(set: CommittedSet, above: AllChanges): Generator<[M, V]> {
     if (!above.dropped) {
-      for (const [bytes, value] of set.entries()) {
-        const member = this.#members.decode(bytes)
-        if (above.members.size > 0 && above.members.has(this.#members.mapKey(member))) continue
-        yield [member, this.#readValue(value, 0, value.length)]
+      for (const [member, value] of set.entries()) {
+        if (above.entries.size > 0 && above.entries.has(member.toString('latin1'))) continue
+        yield [this.#members.decode(member), this.#readValue(value, 0, value.length)]
       }
     }
-    for (const [memberKey, value] of above.members) {
-      if (value !== removed) yield [this.#members.decode(this.#encodeMember(memberKey)), value]
+    for (const { member, value } of above.entries.values()) {
+      if (value !== undefined) yield [this.#members.decode(member), this.#readValue(value, 0, value.length)]
     }
   }
 
@@ -335,11 +369,24 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
 
   // --------------------------------------------------------------------------------------------------- writing
 
-  #change(key: K): SetChange<V> {
+  #write(key: K, member: M, value: ByteWriter | undefined): void {
+    const { members } = this.#change(key)
+    const encoded = this.#members.encodeInPlace(member)
+    const hash = this.#options.hash.of(encoded.buffer, 0, encoded.length)
+    const bytes = encoded.length + (value?.length ?? 0) + entryOverheadBytes
+    this.#options.journal.grows(members, members.byteLength, bytes)
+    members.write(hash, encoded, value)
+  }
+
+  #newMembers(): MemberChanges {
+    return this.#free.pop() ?? new MemberChanges(this.#options.hash)
+  }
+
+  #change(key: K): SetChange {
     const mapKey = this.#keys.mapKey(key)
     let change = this.#active.get(mapKey)
     if (change === undefined) {
-      change = { dropped: false, members: new Map() }
+      change = { dropped: false, members: this.#newMembers() }
       this.#options.journal.set(this.#active, mapKey, change)
     }
     return change
@@ -347,61 +394,48 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
 
   #sealChange(
     mapKey: MapKey,
-    change: SetChange<V>,
+    change: SetChange,
     nextBuilder: () => RecordBatchBuilder,
     timestamp: number,
-  ): SealedChange<V> {
+  ): SealedChange {
     const setKey = this.#encodeKey(mapKey)
-    const begin = (number: number): RecordBatchBuilder => {
+    const write = (number: number, value: Buffer | null): void => {
       const builder = nextBuilder()
       builder.begin(timestamp)
       writeSegmentKey(setKey, number, builder.openField())
       builder.closeField()
-      return builder
-    }
-    const write = (number: number, value: Buffer | null): void => {
-      const builder = begin(number)
       builder.writeField(value)
       builder.end()
     }
-    const before = this.#segments(mapKey)
-    if (change.dropped) for (const { number } of before) write(number, null)
+    let number = this.#lastNumber(mapKey) + 1
+    if (change.dropped) for (const segment of this.#segments(mapKey)) write(segment.number, null)
     if (change.merge !== undefined) {
-      for (const number of change.merge.gone) write(number, null)
+      for (const gone of change.merge.gone) write(gone, null)
       write(change.merge.into, change.merge.value ?? null)
     }
     const added: { segment: Segment; value: Buffer }[] = []
-    let number = (before.at(-1)?.number ?? -1) + 1
-    const members = change.members.entries()
-    for (let entry = members.next(); !entry.done; number++) {
-      const builder = begin(number)
-      const out = builder.openField()
-      const start = out.length
-      while (!entry.done && out.length - start < segmentBytesMax / 2) {
-        this.#writeEntry(entry.value[0], entry.value[1], out)
-        entry = members.next()
-      }
-      // A copy: the builder's memory is used again before the set needs the bytes.
-      const value = out.toBuffer(start)
-      builder.closeField()
-      builder.end()
+    for (const value of segmentValues(change.members.view())) {
+      write(number, value)
       added.push({ segment: { number, size: value.length }, value })
+      number++
     }
     return { ...change, added }
   }
 
-  #writeEntry(memberKey: MapKey, value: V | Removed, out: ByteWriter): void {
-    const scratch = this.#scratch
-    scratch.length = 0
-    this.#members.write(memberKey, scratch)
-    out.u8(value === removed ? entryFlag.removed : entryFlag.added)
-    out.uvarint(scratch.length)
-    out.bytes(scratch.view())
-    if (value === removed) return
-    scratch.length = 0
-    this.#spec.value.write(value, scratch)
-    out.uvarint(scratch.length)
-    out.bytes(scratch.view())
+  /** The highest number of a segment of the set as the newest sealed layer leaves it; -1 when there is none. */
+  #lastNumber(mapKey: MapKey): number {
+    for (let at = this.#sealed.length - 1; at >= 0; at--) {
+      const change = this.#sealed[at]?.get(mapKey)
+      const last = change?.added.at(-1)
+      if (last !== undefined) return last.segment.number
+      if (change !== undefined && (change.dropped || change.merge !== undefined))
+        return this.#lastOfAll(mapKey)
+    }
+    return this.#load(mapKey).segments.at(-1)?.number ?? -1
+  }
+
+  #lastOfAll(mapKey: MapKey): number {
+    return this.#segments(mapKey).at(-1)?.number ?? -1
   }
 
   /** The set's segments as the newest sealed layer leaves them, ascending. */
@@ -535,12 +569,21 @@ export class LayeredSetStore<K, M, V> implements SetStore<K, M, V>, LayeredStore
     this.#keys.write(mapKey, out)
     return out.toBuffer()
   }
+}
 
-  #encodeMember(memberKey: MapKey): Buffer {
-    const out = new ByteWriter(64)
-    this.#members.write(memberKey, out)
-    return out.toBuffer()
+/** Cuts entries into values of segments, views: each is closed by the entry that reaches half of what one may hold. */
+function segmentValues(entries: Buffer): Buffer[] {
+  if (entries.length === 0) return []
+  if (entries.length <= segmentBytesMax / 2) return [entries]
+  const values: Buffer[] = []
+  const cursor = new SegmentCursor(entries)
+  let start = 0
+  while (cursor.next()) {
+    if (cursor.valueEnd - start < segmentBytesMax / 2 && cursor.valueEnd < entries.length) continue
+    values.push(entries.subarray(start, cursor.valueEnd))
+    start = cursor.valueEnd
   }
+  return values
 }
 
 /** For sets without a spilled part, which have nothing to write beside their segments. */

@@ -1,5 +1,5 @@
 /** How keys and values become bytes: written straight into the caller's buffer, read from a range of one. */
-import { ByteReader, ByteWriter, utf8Text } from '#core'
+import { ByteReader, ByteWriter, KnownTexts } from '#core'
 
 export interface Serde<T> {
   /** Shown in descriptions and errors. */
@@ -12,11 +12,14 @@ export interface Serde<T> {
   read(buffer: Buffer, start: number, end: number): T
 }
 
+/** Keys of a task come again and again. */
+const knownTexts = new KnownTexts()
+
 /** Text as UTF-8. */
 export const utf8: Serde<string> = {
   name: 'utf8',
   write: (value, out) => void out.utf8(value),
-  read: utf8Text,
+  read: (buffer, start, end) => knownTexts.read(buffer, start, end),
 }
 
 /** Raw bytes; read as a copy. */

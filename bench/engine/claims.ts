@@ -77,7 +77,11 @@ function specsOf(topics: CouponTopics): TopicSpec[] {
     [usual.result, topics.result],
     [usual.status, topics.status],
   ])
-  return topicSpecs(readSettings({})).map(({ name, ...spec }) => ({ name: names.get(name) ?? name, ...spec }))
+  return topicSpecs(readSettings({})).map(({ name, partitions: count, settings }) => ({
+    name: names.get(name) ?? name,
+    partitions: count,
+    settings,
+  }))
 }
 
 function* commands({ claims: count, coupons, stock }: ClaimsSpec): Generator<CouponCommand> {

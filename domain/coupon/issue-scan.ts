@@ -4,7 +4,7 @@
  * Only ids of the alphabet are taken, which need neither decoding nor unescaping, so what is accepted here is what
  * JSON.parse and `checkCommand` would accept, with the same result. Everything else is left to them.
  */
-import { latin1Text } from '#core'
+import { KnownTexts, latin1Text } from '#core'
 import { limits } from './messages.ts'
 import type { IssueCommand } from './messages.ts'
 
@@ -15,6 +15,9 @@ const nonceMember = Buffer.from('","nonce":"')
 const keyMember = Buffer.from('","idempotencyKey":"')
 const tail = Buffer.from('"}')
 const nonceLength = 16
+
+/** There are far fewer coupons than claims. */
+const couponIds = new KnownTexts()
 
 /** By byte: 1 for the alphabet of ids. */
 const idByte = new Uint8Array(256)
@@ -37,7 +40,7 @@ export function scanIssue(buffer: Buffer, start: number, end: number): IssueComm
   const nonceEnd = nonceAt + nonceLength
   if (!isNonce(buffer, nonceAt, nonceEnd)) return undefined
 
-  const couponId = latin1Text(buffer, couponAt, couponEnd)
+  const couponId = couponIds.read(buffer, couponAt, couponEnd)
   const userId = latin1Text(buffer, userAt, userEnd)
   const by = sameBytes(buffer, userAt, userEnd, byAt, byEnd) ? userId : latin1Text(buffer, byAt, byEnd)
   const nonce = latin1Text(buffer, nonceAt, nonceEnd)

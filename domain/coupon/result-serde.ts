@@ -18,64 +18,86 @@ export const resultSerde: Serde<CouponResult> = {
   read: (buffer, start, end) => JSON.parse(utf8Text(buffer, start, end)) as CouponResult,
 }
 
+const text = {
+  partition: Buffer.from('{"partition":'),
+  offset: Buffer.from(',"offset":'),
+  nonce: Buffer.from(',"nonce":'),
+  command: Buffer.from(',"command":"'),
+  outcome: Buffer.from('","outcome":"'),
+  quote: Buffer.from('"'),
+  idempotencyKey: Buffer.from(',"idempotencyKey":'),
+  userId: Buffer.from(',"userId":'),
+  couponId: Buffer.from(',"couponId":'),
+  reason: Buffer.from(',"reason":"'),
+  sequence: Buffer.from(',"sequence":'),
+  slot: Buffer.from(',"slot":'),
+  claimId: Buffer.from(',"claimId":'),
+  decidedAt: Buffer.from(',"decidedAt":'),
+  remaining: Buffer.from(',"remaining":'),
+  version: Buffer.from(',"version":'),
+  coupon: Buffer.from(',"coupon":'),
+  end: Buffer.from('}'),
+  first: Buffer.from(',"first":{"offset":'),
+}
+
 /** Straight into the batch: the hottest encoding there is, one for every decision. */
 function writeResult(result: CouponResult, out: ByteWriter): void {
-  out.ascii('{"partition":')
+  out.literal(text.partition)
   out.decimal(result.partition)
-  out.ascii(',"offset":')
+  out.literal(text.offset)
   out.decimal(result.offset)
-  out.ascii(',"nonce":')
+  out.literal(text.nonce)
   writeQuoted(result.nonce, out)
-  out.ascii(',"command":"')
+  out.literal(text.command)
   out.ascii(result.command)
-  out.ascii('","outcome":"')
+  out.literal(text.outcome)
   out.ascii(result.outcome)
-  out.ascii('"')
+  out.literal(text.quote)
   if (result.idempotencyKey !== undefined) {
-    out.ascii(',"idempotencyKey":')
+    out.literal(text.idempotencyKey)
     writeQuoted(result.idempotencyKey, out)
   }
-  out.ascii(',"userId":')
+  out.literal(text.userId)
   writeQuoted(result.userId, out)
-  out.ascii(',"couponId":')
+  out.literal(text.couponId)
   writeQuoted(result.couponId, out)
   if (result.reason !== undefined) {
-    out.ascii(',"reason":"')
+    out.literal(text.reason)
     out.ascii(result.reason)
-    out.ascii('"')
+    out.literal(text.quote)
   }
-  writeMember(',"sequence":', result.sequence, out)
-  writeMember(',"slot":', result.slot, out)
+  writeMember(text.sequence, result.sequence, out)
+  writeMember(text.slot, result.slot, out)
   if (result.sequences !== undefined) out.ascii(',"sequences":[' + result.sequences.join(',') + ']')
   if (result.claimId !== undefined) {
-    out.ascii(',"claimId":')
+    out.literal(text.claimId)
     writeQuoted(result.claimId, out)
   }
   if (result.first !== undefined) writeFirst(result.first, out)
-  writeMember(',"decidedAt":', result.decidedAt, out)
-  writeMember(',"remaining":', result.remaining, out)
-  writeMember(',"version":', result.version, out)
+  writeMember(text.decidedAt, result.decidedAt, out)
+  writeMember(text.remaining, result.remaining, out)
+  writeMember(text.version, result.version, out)
   if (result.coupon !== undefined) {
-    out.ascii(',"coupon":')
+    out.literal(text.coupon)
     out.utf8(snapshotText(result.coupon))
   }
-  out.ascii('}')
+  out.literal(text.end)
 }
 
 function writeFirst(first: FirstOutcome, out: ByteWriter): void {
-  writeMember(',"first":{"offset":', first.offset, out)
-  out.ascii(',"nonce":')
+  writeMember(text.first, first.offset, out)
+  out.literal(text.nonce)
   writeQuoted(first.nonce, out)
   out.ascii(',"outcome":"' + first.outcome + '"')
   if (first.reason !== undefined) out.ascii(',"reason":"' + first.reason + '"')
-  writeMember(',"sequence":', first.sequence, out)
-  writeMember(',"decidedAt":', first.decidedAt, out)
-  out.ascii('}')
+  writeMember(text.sequence, first.sequence, out)
+  writeMember(text.decidedAt, first.decidedAt, out)
+  out.literal(text.end)
 }
 
 /** An integer after its name; nothing when there is none. */
-function writeMember(name: string, value: number | undefined, out: ByteWriter): void {
+function writeMember(name: Uint8Array, value: number | undefined, out: ByteWriter): void {
   if (value === undefined) return
-  out.ascii(name)
+  out.literal(name)
   out.decimal(value)
 }

@@ -134,9 +134,15 @@ function decideIssue(command: IssueCommand, coupon: CouponState, facts: Facts): 
     outcome: 'issued',
     sequence,
     slot,
-    coupon: { ...coupon, held: coupon.held + 1, sequence, version: coupon.version + 1 },
-    holdings: [...held, holding],
+    coupon: issuedFrom(coupon, sequence),
+    holdings: held.length === 0 ? [holding] : [...held, holding],
   }
+}
+
+/** Spelled out: a spread costs as much as the rest of a decision. */
+function issuedFrom(coupon: CouponState, sequence: number): CouponState {
+  const { terms, stock, held, paused, closed, openedAt, version } = coupon
+  return { terms, stock, held: held + 1, sequence, paused, closed, openedAt, version: version + 1 }
 }
 
 /** Gives a piece back at any time, also on a paused, ended or closed coupon: nobody is made to keep one. */

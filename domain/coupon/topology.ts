@@ -43,6 +43,7 @@ export function couponTopology(options: CouponTopologyOptions): Topology {
     outputs: { result: output<string, CouponResult>(), status: output<string, CouponStatus>() },
     init(context): Processor<string, CouponCommand> {
       const { stores, emit } = context
+      const topicVersion = topics.version
       const memory = new IdempotencyMemory(stores.idempotency, idempotencyRetentionMs)
       const holdingsOf = (couponId: string, userId: string): Holdings | undefined =>
         stores.issuedUsers.get(couponId, userId)
@@ -57,8 +58,8 @@ export function couponTopology(options: CouponTopologyOptions): Topology {
           memory.sweep(now)
           const remembered =
             idempotencyKey === undefined ? undefined : memory.recall(couponId, idempotencyKey, now)
-          const facts = { now, coupon: before, holdingsOf, remembered, partition, offset }
-          const decision = decide(command, { ...facts, topicVersion: topics.version })
+          const facts = { now, coupon: before, holdingsOf, remembered, partition, offset, topicVersion }
+          const decision = decide(command, facts)
 
           const after = decision.coupon
           if (after !== undefined && after !== before) stores.coupons.put(couponId, after)
