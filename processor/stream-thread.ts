@@ -24,6 +24,7 @@ import type { SealedTransaction } from './commit/seal.ts'
 import { processorError } from './errors.ts'
 import type { TaskPositions } from './process-id.ts'
 import { Fetcher } from './fetcher.ts'
+import { offsetMetadata } from './former-owner.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import type { PurgeLimits } from './repartition-purge.ts'
 import { Signal } from './signal.ts'
@@ -32,7 +33,7 @@ import { Task } from './task.ts'
 import type { PoisonHandler } from './task.ts'
 import { mayBecome, threadMayBecome } from './task-states.ts'
 import type { TaskStatus, ThreadStatus } from './task-states.ts'
-import { offsetMetadata, takeOver } from './takeover.ts'
+import { takeOver } from './takeover.ts'
 import type { TopicCatalogue } from './topics.ts'
 import { BuilderPool, TransactionOutputs } from './transaction-outputs.ts'
 
@@ -569,8 +570,14 @@ export class StreamThread {
     this.#signal.wake()
   }
 
+  /** In doubt yes: who is fenced by mistake loses work, who is waited for only costs time. */
+  #isInFleet(idPrefix: string): boolean {
+    const { members } = this.#fleet
+    return members.length === 0 || members.some((member) => member.idPrefix === idPrefix)
+  }
+
   #restore(task: Task, signal: AbortSignal): Promise<void> {
-    const { log, clock, appId, stateDir, storage, topics, exclusiveOutputs } = this.#options
+    const { log, clock, appId, stateDir, storage, topics, exclusiveOutputs, idPrefix } = this.#options
     return takeOver({
       log,
       clock,
@@ -584,6 +591,7 @@ export class StreamThread {
       purgedTopics: topics.repartition,
       exclusiveOutputs,
       signal,
+      isMember: (one) => one === idPrefix || this.#isInFleet(one),
       onProgress: ({ store, position, target }) => {
         this.#instruments.restoreRemaining(task.taskId, store, Math.max(0, target - position))
       },

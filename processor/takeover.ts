@@ -2,7 +2,8 @@
  * Making a task ours: from "assigned" to "may process" (design: takeover order).
  *
  * The transactional ids have been taken over before. Then: committed offsets, waiting until they are stable → the
- * changelogs' high watermarks → restore up to them → decide where the input goes on.
+ * changelogs' high watermarks → restore up to them → decide where the input goes on. What a dead owner has left open
+ * is ended on the way (former-owner.ts).
  */
 import type { Clock, Logger } from '#core'
 import { isMillraceError } from '#core'
@@ -11,6 +12,7 @@ import { TaskState, restoreStores, whyUnusable } from '#state'
 import type { ChangelogFacts, RestoreProgress, StateStorage, StoreChangelog, TaskPosition } from '#state'
 import type { ChangelogIdentity } from './commit/seal.ts'
 import { processorError } from './errors.ts'
+import { decidedEnds, stableOffsets, streamTimeOf } from './former-owner.ts'
 import { assertOutputsEmpty } from './exclusive-outputs.ts'
 import type { Task } from './task.ts'
 
@@ -29,6 +31,8 @@ export interface TakeoverOptions {
   /** True: nobody else writes to the sinks of this topology, so a fresh task has to find them empty. */
   readonly exclusiveOutputs: boolean
   readonly signal: AbortSignal
+  /** True: the owner of these transactional ids is in the group, and decides what it has open by itself. */
+  readonly isMember: (idPrefix: string) => boolean
   readonly onProgress?: (progress: RestoreProgress) => void
 }
 
@@ -39,7 +43,8 @@ export interface TakeoverOptions {
 export async function takeOver(options: TakeoverOptions): Promise<void> {
   const { log, task, group } = options
   const inputs: TopicPartition[] = task.inputs.map(({ topic, partition }) => ({ topic, partition }))
-  const committed = await log.admin.committedOffsets(group, inputs, { requireStable: true })
+  const committed = await stableOffsets(options, inputs)
+  if (options.signal.aborted) return
   const changelogs = await changelogsOf(options)
   task.state.discard()
   const restored = await restoreStores({ ...options, state: task.state, changelogs })
@@ -115,9 +120,11 @@ async function openState(options: TakeoverOptions): Promise<TaskState> {
 }
 
 async function describeChangelogs(options: TakeoverOptions): Promise<StoreChangelog[]> {
-  const { task, log } = options
+  const { task } = options
   const identities = task.subtopology.stores.map(({ name }) => ({ store: name, ...options.changelog(name) }))
-  const offsets = await log.admin.offsets(
+  const offsets = await decidedEnds(
+    options,
+    task.inputs,
     identities.map(({ topic }) => ({ topic, partition: task.partition })),
   )
   return identities.map(({ store, topic, clusterId, topicId }) => {
@@ -175,14 +182,4 @@ function positionLost(task: Task, why: string): Error {
       'Restore the topic or the group offsets, or reset the application; nothing was skipped or repeated.',
     { context: { task: task.taskId, why } },
   )
-}
-
-/** What is written beside committed offsets: whose transaction it was, and the stream time for tasks without stores. */
-export function offsetMetadata(idPrefix: string, transactors: number, streamTime: number): string {
-  return `${idPrefix};${transactors};${streamTime}`
-}
-
-function streamTimeOf(committed: readonly CommittedOffset[]): number {
-  const times = committed.map(({ metadata }) => Number(metadata.split(';')[2] ?? -1))
-  return Math.max(-1, ...times.filter((time) => Number.isSafeInteger(time)))
 }

@@ -36,7 +36,7 @@ function nameOf({ topic, partition }: TopicPartition): string {
 const sessionMs = 20_000
 
 /** A member that writes down what it is told. */
-class TestMember {
+export class TestMember {
   readonly name: string
   readonly owned = new Set<string>()
   readonly events: string[]
@@ -50,11 +50,17 @@ class TestMember {
     this.events = events
   }
 
-  async join(log: Log, group: string, topics: readonly string[], assignor = stickyAssignor): Promise<this> {
+  async join(
+    log: Log,
+    group: string,
+    topics: readonly string[],
+    options: { readonly assignor?: Assignor; readonly instanceId?: string } = {},
+  ): Promise<this> {
     this.membership = await log.join({
       group,
       topics,
-      assignor,
+      assignor: stickyAssignor,
+      ...options,
       userData: () => Buffer.from(this.name),
       listener: {
         assigned: async (partitions, userData) => {
@@ -78,6 +84,7 @@ class TestMember {
             this.events.push(`${this.name} lost ${partition.partition}`)
           }
         },
+        ended: () => this.events.push(`${this.name} ended`),
       },
     })
     return this
@@ -248,6 +255,49 @@ export function groupTests(define: Define): void {
     await Promise.all(rest.map((member) => member.leave()))
     await until('the first owns all', () => first?.owned.size === 6)
     await first?.leave()
+  })
+
+  define('goes round again when a member asks for it', async ({ log, topic, until }) => {
+    const name = await topic()
+    const group = freshName('group')
+    let rounds = 0
+    const assignor: Assignor = (...args) => {
+      rounds++
+      return stickyAssignor(...args)
+    }
+    const member = await new TestMember('a', []).join(log, group, [name], { assignor })
+    await until('a owns all', () => member.owned.size === 1)
+    const before = rounds
+    member.membership?.rebalance()
+    await until('there was another round', () => rounds > before)
+    expect(member.events).toEqual(['a assigned 0'])
+    await member.leave()
+  })
+
+  define('confirms who is a member, and whom another one has replaced not', async (context) => {
+    const { log, connect, topic, until } = context
+    const name = await topic(2)
+    const group = freshName('group')
+    const first = await new TestMember('a', []).join(log, group, [name], { instanceId: 'one' })
+    await until('a owns all', () => first.owned.size === 2)
+    expect(await first.membership?.confirm()).toBe(true)
+    const second = await new TestMember('b', []).join(await connect(), group, [name], { instanceId: 'one' })
+    await until('b owns all', () => second.owned.size === 2)
+    await until('a has ended', () => first.events.includes('a ended'))
+    expect(first.owned.size).toBe(0)
+    expect(first.events.filter((event) => event.startsWith('a lost')).length).toBe(2)
+    expect(await first.membership?.confirm()).toBe(false)
+    expect(await second.membership?.confirm()).toBe(true)
+    const transactor = await log.transactor(freshName('tx'))
+    expect(await transactor.prepare(request(name, first.metadata(), 1, [['x']]))).toMatchObject({
+      kind: 'fenced',
+    })
+    await transactor.abort()
+    expect(await transactor.prepare(request(name, second.metadata(), 1, [['y']]))).toBeUndefined()
+    expect(await transactor.commit()).toMatchObject({ kind: 'committed' })
+    await transactor.close()
+    await first.leave()
+    await second.leave()
   })
 
   define('refuses to delete a group with members', async ({ log, topic, until }) => {

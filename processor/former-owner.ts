@@ -1,0 +1,92 @@
+/**
+ * Getting a former owner's transaction out of the way. One that has given the task back in order has decided it, and
+ * the log shows that in a moment. Of one that died it stays open until the log times it out, so its successor ends it,
+ * by taking over the transactional ids that the committed offsets name.
+ */
+import type { Clock, Logger } from '#core'
+import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#log'
+
+/** Long enough for a decision to be written everywhere, and short beside what waiting for a dead owner costs. */
+const graceMs = 100
+const pollMs = 10
+
+export interface FormerOwnerOptions {
+  readonly log: Log
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly group: string
+  readonly signal: AbortSignal
+  /** True: the owner of these transactional ids is in the group, and decides by itself. */
+  readonly isMember: (idPrefix: string) => boolean
+}
+
+/** The committed offsets, once nothing that could change them is undecided. Errors: LOG_UNSTABLE_OFFSETS and others. */
+export async function stableOffsets(
+  options: FormerOwnerOptions,
+  inputs: readonly TopicPartition[],
+): Promise<readonly CommittedOffset[]> {
+  const { log, group, clock, signal } = options
+  const answered = new AbortController()
+  const stable = log.admin
+    .committedOffsets(group, inputs, { requireStable: true })
+    .finally(() => answered.abort())
+  // Looked at below; it may fail while its owner is being fenced.
+  stable.catch(() => undefined)
+  await clock.sleep(graceMs, AbortSignal.any([answered.signal, signal]))
+  if (!answered.signal.aborted && !signal.aborted) await endTransactions(options, inputs)
+  return stable
+}
+
+/**
+ * The ends of the changelogs, once no transaction is open on them; still with one when its owner is alive.
+ */
+export async function decidedEnds(
+  options: FormerOwnerOptions,
+  inputs: readonly TopicPartition[],
+  changelogs: readonly TopicPartition[],
+): Promise<readonly PartitionOffsets[]> {
+  const { log, clock, signal } = options
+  const until = clock.now() + graceMs
+  for (;;) {
+    const ends = await log.admin.offsets(changelogs)
+    const isOpen = ends.some(({ lastStableOffset, highWatermark }) => lastStableOffset < highWatermark)
+    if (!isOpen || signal.aborted) return ends
+    if (clock.now() >= until) {
+      await endTransactions(options, inputs)
+      return log.admin.offsets(changelogs)
+    }
+    await clock.sleep(pollMs, signal)
+  }
+}
+
+/** What is written beside committed offsets: whose transaction it was, and the stream time for tasks without stores. */
+export function offsetMetadata(idPrefix: string, transactors: number, streamTime: number): string {
+  return `${idPrefix};${transactors};${streamTime}`
+}
+
+/** -1 when none is named. */
+export function streamTimeOf(committed: readonly CommittedOffset[]): number {
+  const times = committed.map(({ metadata }) => Number(metadata.split(';')[2] ?? -1))
+  return Math.max(-1, ...times.filter((time) => Number.isSafeInteger(time)))
+}
+
+async function endTransactions(
+  { log, logger, group, isMember }: FormerOwnerOptions,
+  inputs: readonly TopicPartition[],
+): Promise<void> {
+  const committed = await log.admin.committedOffsets(group, inputs, { requireStable: false })
+  const owners = new Map(committed.map(({ metadata }) => ownerOf(metadata)))
+  for (const [idPrefix, transactors] of owners) {
+    if (idPrefix === '' || isMember(idPrefix)) continue
+    logger.info({ idPrefix, transactors }, 'taking over the transactional ids of a former owner')
+    for (let number = 0; number < transactors; number++) {
+      const transactor = await log.transactor(`${idPrefix}-${number}`)
+      await transactor.close()
+    }
+  }
+}
+
+function ownerOf(metadata: string): readonly [idPrefix: string, transactors: number] {
+  const [idPrefix = '', transactors = ''] = metadata.split(';')
+  return [idPrefix, Number.isSafeInteger(Number(transactors)) ? Number(transactors) : 0]
+}

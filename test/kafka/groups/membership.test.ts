@@ -1,0 +1,164 @@
+/** Groups on real Kafka, beyond the conformance suite: crashes, zombies, restarts, tools, a coordinator that goes away. */
+import { expect, it } from 'vitest'
+import { systemClock } from '#core'
+import type { Log } from '#log'
+import { TestMember } from '../../../log/conformance/groups.ts'
+import { kafka, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
+import { connect, makeTopic, proxied, request } from '../driver/kafka-logs.ts'
+
+async function until(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
+  const deadline = systemClock.now() + withinMs
+  while (!holds()) {
+    if (systemClock.now() > deadline) throw new Error(`waited in vain until ${what}`)
+    await systemClock.sleep(5)
+  }
+}
+
+/** Each partition has one owner. */
+function isShared(members: readonly TestMember[], partitions: number): boolean {
+  const owned = members.flatMap((member) => [...member.owned])
+  const sizes = members.map((member) => member.owned.size)
+  const isBalanced = Math.max(...sizes) - Math.min(...sizes) <= 1
+  return isBalanced && owned.length === partitions && new Set(owned).size === partitions
+}
+
+async function setUp(
+  partitions = 6,
+): Promise<{ shared: ReturnType<typeof kafka>; log: Log; topic: string; group: string }> {
+  const shared = kafka()
+  const log = await connect(shared.brokers)
+  const topic = await makeTopic(log, `${shared.prefix}in`, partitions)
+  return { shared, log, topic, group: `${shared.prefix}group` }
+}
+
+it('three members share, and whoever is left takes over', async () => {
+  const { shared, log, topic, group } = await setUp()
+  const members = [await new TestMember('a', []).join(log, group, [topic])]
+  for (const name of ['b', 'c']) {
+    members.push(await new TestMember(name, []).join(await connect(shared.brokers), group, [topic]))
+    await until('all share', () => isShared(members, 6))
+  }
+  await members.pop()?.leave()
+  await until('two share', () => isShared(members, 6))
+})
+
+it('Kafka shows who has which partition', async () => {
+  const { shared, log, topic, group } = await setUp(2)
+  const members = [
+    await new TestMember('a', []).join(log, group, [topic]),
+    await new TestMember('b', []).join(await connect(shared.brokers), group, [topic], { instanceId: 'two' }),
+  ]
+  await until('both share', () => isShared(members, 2))
+  const transactor = await log.transactor(`${shared.prefix}tx`)
+  const [first] = members
+  const metadata = first?.metadata() ?? { group, generation: -1, memberId: '' }
+  expect(await transactor.prepare({ ...request(topic, group, 1, ['x']), group: metadata })).toBeUndefined()
+  expect(await transactor.commit()).toMatchObject({ kind: 'committed' })
+  const printed = await kafkaTools(shared.brokers).describeGroup(group)
+  for (const member of members) {
+    const [partition] = [...member.owned].map((name) => name.slice(topic.length + 1))
+    const { memberId } = member.metadata()
+    expect(printed).toMatch(new RegExp(`${topic}\\s+${partition}\\s.*${memberId}`))
+  }
+})
+
+it('a member that is cut off loses everything, is fenced, and comes back as another one', async () => {
+  const { shared, log, topic, group } = await setUp(4)
+  const proxy = await proxied(shared)
+  const survivor = await new TestMember('a', []).join(log, group, [topic])
+  const zombie = await new TestMember('b', []).join(await connect(proxy.brokers), group, [topic])
+  await until('both share', () => isShared([survivor, zombie], 4))
+  const before = zombie.metadata()
+  proxy.refuse()
+  await until('the survivor has all', () => survivor.owned.size === 4)
+  expect(zombie.owned.size).toBe(2)
+  const transactor = await log.transactor(`${shared.prefix}tx`)
+  expect(await transactor.prepare({ ...request(topic, group, 1, ['x']), group: before })).toMatchObject({
+    kind: 'fenced',
+  })
+  proxy.restore()
+  await until('both share again', () => isShared([survivor, zombie], 4))
+  expect(zombie.events.filter((event) => event.startsWith('b lost')).length).toBe(2)
+  expect(zombie.metadata().memberId).not.toBe(before.memberId)
+  expect(await zombie.membership?.confirm()).toBe(true)
+})
+
+it('a short cut changes nothing', async () => {
+  const { shared, log, topic, group } = await setUp(4)
+  const proxy = await proxied(shared)
+  const events: string[] = []
+  const members = [
+    await new TestMember('a', []).join(log, group, [topic]),
+    await new TestMember('b', events).join(await connect(proxy.brokers), group, [topic]),
+  ]
+  await until('both share', () => isShared(members, 4))
+  const { generation } = members[0]?.metadata() ?? {}
+  const told = events.length
+  for (let cut = 0; cut < 5; cut++) {
+    proxy.cut()
+    await systemClock.sleep(400)
+  }
+  expect(await members[1]?.membership?.confirm()).toBe(true)
+  expect(events.length).toBe(told)
+  expect(members[0]?.metadata().generation).toBe(generation)
+})
+
+it('a member that comes back under its instance id takes its place without another round', async () => {
+  const { shared, log, topic, group } = await setUp(4)
+  const proxy = await proxied(shared)
+  const bystander = await new TestMember('a', []).join(log, group, [topic])
+  const crashed = await new TestMember('b', []).join(await connect(proxy.brokers), group, [topic], {
+    instanceId: 'two',
+  })
+  await until('both share', () => isShared([bystander, crashed], 4))
+  const { generation } = bystander.metadata()
+  const told = bystander.events.length
+  const owned = [...crashed.owned].toSorted()
+  proxy.refuse()
+  const successor = await new TestMember('c', []).join(await connect(shared.brokers), group, [topic], {
+    instanceId: 'two',
+  })
+  await until('it has what it had', () => successor.owned.size === 2)
+  expect([...successor.owned].toSorted()).toEqual(owned)
+  expect(successor.metadata().generation).toBe(generation)
+  expect(bystander.metadata().generation).toBe(generation)
+  expect(bystander.events.length).toBe(told)
+  proxy.restore()
+  await until('the one before has ended', () => crashed.events.includes('b ended'))
+})
+
+it('members whose event loop stands still for longer than their session stay', async () => {
+  const { log, topic, group } = await setUp(2)
+  const events: string[] = []
+  const member = await new TestMember('a', events).join(log, group, [topic])
+  await until('it has all', () => member.owned.size === 2)
+  const { memberId } = member.metadata()
+  const wait = new Int32Array(new SharedArrayBuffer(4))
+  Atomics.wait(wait, 0, 0, 8000)
+  expect(await member.membership?.confirm()).toBe(true)
+  expect(member.metadata().memberId).toBe(memberId)
+  expect(events.some((event) => event.includes('lost'))).toBe(false)
+})
+
+it('members keep what they have while the coordinator restarts and moves', { timeout: 240_000 }, async () => {
+  const cluster = await startKafka({ nodes: 3 })
+  try {
+    const log = await connect(cluster.brokers)
+    const topic = await makeTopic(log, 'in', 6)
+    const events: string[] = []
+    const members = [
+      await new TestMember('a', events).join(log, 'group', [topic]),
+      await new TestMember('b', events).join(await connect(cluster.brokers), 'group', [topic]),
+    ]
+    await until('both share', () => isShared(members, 6))
+    const told = events.length
+    for (const node of cluster.nodes) await node.restart()
+    for (const member of members) expect(await member.membership?.confirm()).toBe(true)
+    expect(events.slice(told)).toEqual([])
+    members.push(await new TestMember('c', events).join(await connect(cluster.brokers), 'group', [topic]))
+    await until('three share', () => isShared(members, 6))
+    for (const member of members) await member.leave()
+  } finally {
+    await cluster.stop()
+  }
+})
