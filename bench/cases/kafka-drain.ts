@@ -1,13 +1,12 @@
 /** How fast preloaded requests are decided on Kafka, exactly once, ours and Kafka Streams in turn. */
-import { systemClock } from '#core'
 import { kafkaStreams } from '../peers/kafka-streams-engine.ts'
 import { millrace } from '../peers/millrace.ts'
+import type { Engine } from '../peers/engine.ts'
 import type { Context, Measurement, Variant } from '../runner/bench.ts'
-import { preloadedKafka, withEngine } from './kafka-runs.ts'
+import { preloadedKafka, untilDrained, withEngine, withRun } from './kafka-runs.ts'
 import type { KafkaInput, KafkaRun } from './kafka-runs.ts'
 
 const coupons = 100
-const pollMs = 20
 
 export const kafkaDrain: readonly Variant[] = [
   variant('drain-half-issued', `${coupons} coupons, every second request wins`, (claims) => ({
@@ -44,18 +43,21 @@ interface Drained {
 
 async function measure(context: Context, name: string, input: KafkaInput): Promise<Measurement[]> {
   const { repetitions } = context.sizes
-  const bench = await preloadedKafka(context, { name, input })
-  const engines = [millrace(context.profileDirectory), kafkaStreams()]
-  const drained = engines.map((): Drained[] => [])
+  const bench = await preloadedKafka(context, name, input)
+  const [ours, peers]: [Drained[], Drained[]] = [[], []]
   for (let repetition = 1; repetition <= repetitions; repetition++) {
-    for (const [index, engine] of engines.entries()) {
-      const found = await withEngine(bench, engine, `${engine.name}-${repetition}`, drain)
-      drained[index]?.push(found)
-      const rate = Math.round(found.perSecond).toLocaleString('en-US')
+    for (const [engine, found] of [
+      [millrace(context.profileDirectory), ours],
+      [kafkaStreams(), peers],
+    ] as const) {
+      const drained = await withRun(bench, `${engine.name}-${repetition}`, (run) =>
+        drain(context, engine, run),
+      )
+      found.push(drained)
+      const rate = Math.round(drained.perSecond).toLocaleString('en-US')
       context.progress.say(`repetition ${repetition}/${repetitions}: ${engine.name} ${rate} decisions/s`)
     }
   }
-  const [ours = [], peers = []] = drained
   const row = (metric: string, unit: string, goal: string, value: (run: Drained) => number): Measurement => ({
     metric,
     unit,
@@ -72,28 +74,26 @@ async function measure(context: Context, name: string, input: KafkaInput): Promi
 }
 
 /** From when it is ready until all input offsets are committed; the results are counted afterwards. */
-async function drain({ log, workload, engine }: KafkaRun): Promise<Drained> {
-  const { appId, inputTopic, topics, records } = workload
-  const count = topics.find(({ name }) => name === inputTopic)?.partitions ?? 0
-  const inputs = Array.from({ length: count }, (_, partition) => ({ topic: inputTopic, partition }))
-  const { cpuSeconds: cpuBefore } = engine.usage()
-  const startedAt = performance.now()
-  let half: { readonly at: number; readonly done: number } | undefined
-  for (let done = 0; done < records;) {
-    await systemClock.sleep(pollMs)
-    const committed = await log.admin.committedOffsets(appId, inputs, { requireStable: false })
-    done = committed.reduce((sum, { offset = 0 }) => sum + offset, 0)
-    if (half === undefined && done >= records / 2) half = { at: performance.now(), done }
-  }
-  const endedAt = performance.now()
-  const { cpuSeconds, peakBytes } = engine.usage()
-  await engine.stop()
+async function drain(context: Context, engine: Engine, run: KafkaRun): Promise<Drained> {
+  const { log, workload } = run
+  const { records } = workload
+  const drained = await withEngine(context, engine, run, async (running) => {
+    const { cpuSeconds: cpuBefore } = running.usage()
+    const startedAt = performance.now()
+    let half = { at: startedAt, done: 0 }
+    await untilDrained(run, (done) => {
+      if (half.done === 0 && done >= records / 2) half = { at: performance.now(), done }
+    })
+    const endedAt = performance.now()
+    const { cpuSeconds, peakBytes } = running.usage()
+    await running.stop()
+    return {
+      perSecond: records / ((endedAt - startedAt) / 1000),
+      warmPerSecond: (records - half.done) / ((endedAt - half.at) / 1000),
+      perCpuSecond: records / (cpuSeconds - cpuBefore),
+      peakMiB: peakBytes / 2 ** 20,
+    }
+  })
   await workload.checkOutputs(log)
-  const { at: halfAt, done: halfDone } = half ?? { at: startedAt, done: 0 }
-  return {
-    perSecond: records / ((endedAt - startedAt) / 1000),
-    warmPerSecond: (records - halfDone) / ((endedAt - halfAt) / 1000),
-    perCpuSecond: records / (cpuSeconds - cpuBefore),
-    peakMiB: peakBytes / 2 ** 20,
-  }
+  return drained
 }

@@ -1,8 +1,11 @@
 import type { Bench } from '../runner/bench.ts'
 import { kafkaDrain } from './kafka-drain.ts'
+import { kafkaLatency } from './kafka-latency.ts'
+import { kafkaRecovery } from './kafka-recovery.ts'
+import { kafkaRestore } from './kafka-restore.ts'
 
 export const kafka: Bench = {
   name: 'kafka',
   summary: 'the processor on Apache Kafka beside Kafka Streams on the same broker, in turn',
-  variants: [...kafkaDrain],
+  variants: [...kafkaDrain, ...kafkaLatency, kafkaRestore, ...kafkaRecovery],
 }

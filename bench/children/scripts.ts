@@ -3,6 +3,7 @@ import type { ClaimTarget } from '../load/claim-request.ts'
 import type { ClosedLoop, LoadResult } from '../load/closed-loop.ts'
 import type { Schedule } from '../load/open-loop.ts'
 import type { LogPlace } from '../engine/with-log.ts'
+import type { ClaimsSpec } from '../engine/claims.ts'
 import type { WorkloadSpec } from '../engine/workload.ts'
 import type { MeasuredScript } from '../runner/measured.ts'
 
@@ -97,4 +98,22 @@ export interface LogLatencyOutput {
 /** Claims at a fixed rate straight into the log. */
 export const logLatencyScript: MeasuredScript<LogLatencyInput, LogLatencyOutput> = {
   url: new URL('./log-latency.ts', import.meta.url),
+}
+
+export interface KafkaLatencyInput {
+  /** `host:port,…`. */
+  readonly brokers: string
+  /** Names the topics. */
+  readonly claims: ClaimsSpec
+  readonly schedule: Schedule
+}
+
+export interface KafkaLatencyOutput {
+  /** From when each append was acknowledged until a reader of committed records saw its result, milliseconds. */
+  readonly decisionMs: readonly number[]
+}
+
+/** Claims at a fixed rate into Kafka, decided by an engine beside. */
+export const kafkaLatencyScript: MeasuredScript<KafkaLatencyInput, KafkaLatencyOutput> = {
+  url: new URL('./kafka-latency.ts', import.meta.url),
 }

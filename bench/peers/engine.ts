@@ -18,6 +18,8 @@ export interface RunningEngine {
   /** Rejects when the process ends unasked, with why; never resolves. */
   readonly failed: Promise<never>
   usage(): ProcessUsage
+  /** Once it runs: how long it restored state, from its first store to its last. */
+  restoreSeconds(): number
   /** Commits what is open and ends. */
   stop(): Promise<void>
   /** kill -9. */

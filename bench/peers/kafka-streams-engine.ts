@@ -29,6 +29,11 @@ export function kafkaStreams(
         running: async () => void (await peer.running()),
         failed: failed.promise,
         usage: () => peer.usage(),
+        restoreSeconds() {
+          const begun = peer.events.filter(({ event }) => event === 'restore-start')
+          const ended = peer.events.filter(({ event }) => event === 'restore-end')
+          return (Math.max(...ended.map(({ at }) => at)) - Math.min(...begun.map(({ at }) => at))) / 1000
+        },
         async stop() {
           ending = true
           await peer.stop()

@@ -33,7 +33,9 @@ function start(run: EngineRun, profileDirectory: string | undefined): RunningEng
     for (const { reject } of killed ? [running, stopped] : [running, stopped, failed]) reject(error)
   }
   let over = false
-  child.on('message', ({ event, message = '' }: KafkaProcessorEvent) => {
+  let restored = 0
+  child.on('message', ({ event, message = '', restoreSeconds = 0 }: KafkaProcessorEvent) => {
+    restored = Math.max(restored, restoreSeconds)
     if (event === 'running') running.resolve()
     else if (event === 'stopped') stopped.resolve()
     else fail(message)
@@ -47,6 +49,7 @@ function start(run: EngineRun, profileDirectory: string | undefined): RunningEng
     running: () => running.promise,
     failed: failed.promise,
     usage: () => processUsage(pid),
+    restoreSeconds: () => restored,
     async stop() {
       if (child.connected) child.send('stop')
       await stopped.promise

@@ -1,0 +1,75 @@
+/** How long a decision takes on Kafka at a steady rate, ours and Kafka Streams in turn. */
+import { kafkaLatencyScript } from '../children/scripts.ts'
+import type { Engine } from '../peers/engine.ts'
+import { kafkaStreams } from '../peers/kafka-streams-engine.ts'
+import { millrace } from '../peers/millrace.ts'
+import type { Context, Measurement, Variant } from '../runner/bench.ts'
+import { runChild } from '../runner/child.ts'
+import { percentile } from '../runner/statistics.ts'
+import { kafkaBench, noInput, withEngine, withRun } from './kafka-runs.ts'
+
+/** Longer than elsewhere: Java needs it. */
+const warmupSeconds = 5
+const percentiles = [
+  ['p50', 0.5],
+  ['p95', 0.95],
+  ['p99', 0.99],
+] as const
+
+export const kafkaLatency: readonly Variant[] = [
+  variant('latency', 100, 'p50 ratio ≤ 0.1'),
+  variant('latency-10ms', 10, 'p50 ratio ≤ 0.56'),
+  variant('latency-5ms', 5, 'p50 ratio ≤ 0.56'),
+]
+
+function variant(name: string, commitIntervalMs: number, goal: string): Variant {
+  return {
+    name,
+    summary: `from the append's acknowledgement to its committed result; the peer commits every ${commitIntervalMs} ms`,
+    measure: (context) => measure(context, name, commitIntervalMs, goal),
+  }
+}
+
+async function measure(
+  context: Context,
+  name: string,
+  commitIntervalMs: number,
+  goal: string,
+): Promise<Measurement[]> {
+  const { repetitions } = context.sizes
+  const [ours, peers]: [number[][], number[][]] = [[], []]
+  for (let repetition = 1; repetition <= repetitions; repetition++) {
+    for (const [engine, found] of [
+      [millrace(context.profileDirectory), ours],
+      [kafkaStreams({ commitIntervalMs }), peers],
+    ] as const) {
+      const times = await timesOf(context, engine, `${name}-${repetition}`)
+      const values = percentiles.map(([, share]) => percentile(times, share))
+      found.push(values)
+      const texts = percentiles.map(([label], index) => `${label} ${values[index]?.toFixed(1)} ms`)
+      context.progress.say(`repetition ${repetition}/${repetitions}: ${engine.name} ${texts.join(', ')}`)
+    }
+  }
+  return percentiles.map(([label], index): Measurement => {
+    const values = ours.map((each) => each[index] ?? 0)
+    const peerValues = peers.map((each) => each[index] ?? 0)
+    const measurement = { metric: label, unit: 'ms', values, peerValues }
+    return label === 'p50' ? { ...measurement, goal } : measurement
+  })
+}
+
+/** Ascending. Each run has an input of its own, so that none begins with what another left. */
+async function timesOf(context: Context, engine: Engine, name: string): Promise<number[]> {
+  const { latencyPerSecond: perSecond, latencySeconds: seconds } = context.sizes
+  const bench = await kafkaBench(context, `${name}-${engine.name}`, noInput)
+  return withRun(bench, 'claims', (run) =>
+    withEngine(context, engine, run, async (running) => {
+      const { brokers, claims } = run.spec
+      const schedule = { perSecond, seconds, warmupSeconds }
+      const unprofiled = { ...context, profileDirectory: undefined }
+      const { decisionMs } = await runChild(kafkaLatencyScript, { brokers, claims, schedule }, unprofiled)
+      await running.stop()
+      return decisionMs.toSorted((a, b) => a - b)
+    }),
+  )
+}
