@@ -17,6 +17,8 @@ interface Part {
   /** Where its tests are; undefined: it always has some. */
   readonly files?: string
   readonly needsServers: boolean
+  /** Test files at a time; left out: as many as vitest takes for this machine. */
+  readonly workers?: number
 }
 
 const parts: readonly Part[] = [
@@ -24,7 +26,8 @@ const parts: readonly Part[] = [
   { name: 'simulation', needsServers: false },
   { name: 'integration', files: 'test/integration/**/*.test.ts', needsServers: true },
   { name: 'fault', files: 'test/fault/**/*.test.ts', needsServers: true },
-  { name: 'kafka', files: 'test/kafka/**/*.test.ts', needsServers: true },
+  // They wait for brokers more than they compute.
+  { name: 'kafka', files: 'test/kafka/**/*.test.ts', needsServers: true, workers: 2 },
 ]
 
 interface Verdict {
@@ -79,7 +82,7 @@ async function runPart(part: Part, servers: TestServers | undefined): Promise<Ve
   const startedAt = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'))
   const report = join(folder, 'report.json')
-  const code = await vitest(part.name, report, servers)
+  const code = await vitest(part, report, servers)
   const { passed, failed } = readReport(report)
   rmSync(folder, { recursive: true, force: true })
   // A run that broke outside of its tests, or found none, must not look like a success.
@@ -90,17 +93,22 @@ async function runPart(part: Part, servers: TestServers | undefined): Promise<Ve
   return { passed, failed: broken ? 1 : failed }
 }
 
-function vitest(project: string, report: string, servers: TestServers | undefined): Promise<number> {
+function vitest(part: Part, report: string, servers: TestServers | undefined): Promise<number> {
   const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const workers = part.workers === undefined ? [] : [`--maxWorkers=${part.workers}`]
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const urls =
     servers === undefined ? {} : { TEST_DATABASE_URL: servers.databaseUrl, TEST_REDIS_URL: servers.redisUrl }
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, 'run', '--project', project, ...reporters], {
-      cwd: root,
-      stdio: 'inherit',
-      env: { ...process.env, ...urls },
-    })
+    const child = spawn(
+      process.execPath,
+      [program, 'run', '--project', part.name, ...workers, ...reporters],
+      {
+        cwd: root,
+        stdio: 'inherit',
+        env: { ...process.env, ...urls },
+      },
+    )
     child.once('error', () => resolve(1))
     child.once('exit', (code) => resolve(code ?? 1))
   })

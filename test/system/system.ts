@@ -98,12 +98,10 @@ export class System {
       await this.kill()
       throw failed.reason
     }
-    this.#http = new HttpClient(this.url, 256)
   }
 
   get http(): HttpClient {
-    if (this.#http === undefined) throw new Error('the program is not running')
-    return this.#http
+    return (this.#http ??= new HttpClient(this.url, 256))
   }
 
   get url(): string {
