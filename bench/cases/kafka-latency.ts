@@ -17,9 +17,9 @@ const percentiles = [
 ] as const
 
 export const kafkaLatency: readonly Variant[] = [
-  variant('latency', 100, 'p50 ratio ≤ 0.1'),
-  variant('latency-10ms', 10, 'p50 ratio ≤ 0.56'),
-  variant('latency-5ms', 5, 'p50 ratio ≤ 0.56'),
+  variant('latency', 100, 'ratio ≤ 0.1'),
+  variant('latency-10ms', 10, 'ratio ≤ 0.56'),
+  variant('latency-5ms', 5, 'ratio ≤ 0.56'),
 ]
 
 function variant(name: string, commitIntervalMs: number, goal: string): Variant {
@@ -50,12 +50,13 @@ async function measure(
       context.progress.say(`repetition ${repetition}/${repetitions}: ${engine.name} ${texts.join(', ')}`)
     }
   }
-  return percentiles.map(([label], index): Measurement => {
-    const values = ours.map((each) => each[index] ?? 0)
-    const peerValues = peers.map((each) => each[index] ?? 0)
-    const measurement = { metric: label, unit: 'ms', values, peerValues }
-    return label === 'p50' ? { ...measurement, goal } : measurement
-  })
+  return percentiles.map(([label], index) => ({
+    metric: label,
+    unit: 'ms',
+    values: ours.map((values) => values[index] ?? 0),
+    peerValues: peers.map((values) => values[index] ?? 0),
+    goal: label === 'p50' ? goal : 'ratio < 1',
+  }))
 }
 
 /** Ascending. Each run has an input of its own, so that none begins with what another left. */
