@@ -74,7 +74,7 @@ export class Heartbeats {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('heartbeat-thread.ts', import.meta.url), {
+    const worker = new Worker(new URL('./heartbeat-thread.ts', import.meta.url), {
       name: 'heartbeat',
       workerData: this.#data,
     })
