@@ -36,3 +36,18 @@ it('begins anew with the next turn', async () => {
   expect(sent).toBe(false)
   expect(turns).toHaveLength(2)
 })
+
+it('does not hold back a crowd', async () => {
+  const { clock, turns } = countedClock()
+  const together = new AnswersTogether(clock)
+  let sent = 0
+  for (let answer = 0; answer < 100; answer++) void together.endOfTurn().then(() => sent++)
+  await systemClock.yield()
+  expect(sent).toBe(96)
+  turns[0]?.()
+  await systemClock.yield()
+  expect(sent).toBe(96)
+  turns[3]?.()
+  await systemClock.yield()
+  expect(sent).toBe(100)
+})
