@@ -105,6 +105,11 @@ export interface LogAdmin {
     partitions: readonly TopicPartition[],
     options: { readonly requireStable: boolean },
   ): Promise<readonly CommittedOffset[]>
+  /**
+   * Transactional ids with an open transaction that has written into one of the partitions, and so holds its last
+   * stable offset back. Errors: LOG_UNKNOWN_TOPIC, LOG_UNAUTHORIZED.
+   */
+  openTransactions(partitions: readonly TopicPartition[]): Promise<readonly string[]>
   /** Forgets the offsets of a group without members. */
   deleteGroup(group: string): Promise<void>
 }

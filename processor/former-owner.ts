@@ -53,6 +53,7 @@ export async function decidedEnds(
     if (!isOpen || signal.aborted) return ends
     if (clock.now() >= until) {
       await endTransactions(options, inputs)
+      await endOpenTransactions(options, changelogs)
       return log.admin.offsets(changelogs)
     }
     await clock.sleep(pollMs, signal)
@@ -83,6 +84,20 @@ async function endTransactions(
       const transactor = await log.transactor(`${idPrefix}-${number}`)
       await transactor.close()
     }
+  }
+}
+
+/** Of an owner that died before it had committed anything, only the log knows. */
+async function endOpenTransactions(
+  { log, logger, group, isMember }: FormerOwnerOptions,
+  changelogs: readonly TopicPartition[],
+): Promise<void> {
+  for (const transactionalId of await log.admin.openTransactions(changelogs)) {
+    const idPrefix = transactionalId.slice(0, transactionalId.lastIndexOf('-'))
+    // The group's name begins the ids of all its members: nobody else is touched.
+    if (!idPrefix.startsWith(`${group}-`) || isMember(idPrefix)) continue
+    logger.info({ transactionalId }, 'taking over the transactional id of a former owner')
+    await (await log.transactor(transactionalId)).close()
   }
 }
 

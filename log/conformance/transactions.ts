@@ -63,6 +63,24 @@ export function transactionTests(define: Define): void {
     await transactor.close()
   })
 
+  define('names the transaction that holds a last stable offset back', async ({ log, topic, until }) => {
+    const name = await topic()
+    const place = { topic: name, partition: 0 }
+    const id = freshName('tx')
+    const transactor = await log.transactor(id)
+    const isHeldBack = async (): Promise<boolean> => {
+      const [ends] = await log.admin.offsets([place])
+      return ends !== undefined && ends.lastStableOffset < ends.highWatermark
+    }
+    expect(await log.admin.openTransactions([place])).toEqual([])
+    expect(await transactor.prepare(request(name, alone(freshName('group')), 1, [['a']]))).toBeUndefined()
+    expect(await log.admin.openTransactions([place])).toEqual((await isHeldBack()) ? [id] : [])
+    await transactor.commit()
+    await until('it is decided', async () => !(await isHeldBack()))
+    expect(await log.admin.openTransactions([place])).toEqual([])
+    await transactor.close()
+  })
+
   define('shows nothing of a transaction before its commit', async ({ log, connect, topic }) => {
     const name = await topic(2)
     const group = freshName('group')

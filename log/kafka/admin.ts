@@ -16,6 +16,7 @@ import { deleteRecords } from './protocol/delete-records.ts'
 import { describeConfigs } from './protocol/describe-configs.ts'
 import { deleteGroups, offsetFetch } from './protocol/group-offsets.ts'
 import { listOffsets } from './protocol/list-offsets.ts'
+import { describeProducers, listTransactions } from './protocol/open-transactions.ts'
 import type { offsetEnd } from './protocol/list-offsets.ts'
 import { createTopics, deleteTopics } from './protocol/topics.ts'
 import type { TopicResult } from './protocol/topics.ts'
@@ -134,6 +135,26 @@ export class KafkaAdmin implements LogAdmin {
         `A transaction that commits offsets of group ${group} is still undecided. Ask again.`,
       )
     }
+  }
+
+  async openTransactions(partitions: readonly TopicPartition[]): Promise<readonly string[]> {
+    this.#assertOpen()
+    const described = await askLeaders(this.#cluster, partitions, (leader, asked) =>
+      this.#cluster.to(leader, describeProducers, { partitions: asked }),
+    )
+    const producerIds = [...new Set(described.flatMap(({ open }) => open))]
+    if (producerIds.length === 0) return []
+    // Each of them has its coordinator somewhere.
+    return this.#cluster.patiently('open transactions', async () => {
+      const answers = await Promise.all(
+        this.#cluster.brokers.map((broker) => this.#cluster.to(broker, listTransactions, { producerIds })),
+      )
+      for (const answer of answers) {
+        if (isRetriable(answer.code)) throw new NoAnswer('A coordinator of transactions is not ready.', true)
+        if (answer.code !== code.none) throw brokerError(answer.code, 'open transactions')
+      }
+      return answers.flatMap(({ transactionalIds }) => transactionalIds)
+    })
   }
 
   async deleteGroup(group: string): Promise<void> {

@@ -66,6 +66,10 @@ export class Cluster {
     return this.#clusterId
   }
 
+  get brokers(): readonly BrokerAddress[] {
+    return [...this.#brokers.values()]
+  }
+
   get brokerCount(): number {
     return this.#brokers.size
   }

@@ -13,6 +13,7 @@ import { deleteGroups, offsetFetch, txnOffsetCommit } from './protocol/group-off
 import { initProducerId } from './protocol/init-producer-id.ts'
 import { listOffsets } from './protocol/list-offsets.ts'
 import { metadata } from './protocol/metadata.ts'
+import { describeProducers, listTransactions } from './protocol/open-transactions.ts'
 import { produce } from './protocol/produce.ts'
 import { createTopics, deleteTopics } from './protocol/topics.ts'
 
@@ -36,6 +37,8 @@ const required = [
   heartbeat,
   leaveGroup,
   describeGroup,
+  describeProducers,
+  listTransactions,
 ]
 
 const transactionFeature = 'transaction.version'

@@ -74,6 +74,13 @@ export class SimulatedAdmin implements LogAdmin {
     })
   }
 
+  openTransactions(partitions: readonly TopicPartition[]): Promise<readonly string[]> {
+    const { transactions, topics } = this.#log.broker
+    return this.#ask('open transactions', () =>
+      transactions.openOn(partitions.map((place) => topics.partition(place))),
+    )
+  }
+
   deleteGroup(group: string): Promise<void> {
     return this.#ask('delete group', async () => {
       const { groups, offsets, durability } = this.#log.broker

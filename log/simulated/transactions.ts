@@ -128,6 +128,14 @@ export class Transactions {
     return { producerId: producer.producerId, epoch: producer.epoch + 1 }
   }
 
+  /** Ids whose open transaction has written into one of the partitions. */
+  openOn(partitions: readonly SimulatedPartition[]): string[] {
+    return [...this.#states].flatMap(([id, state]) => {
+      const isOpen = state.status === 'ongoing' && state.partitions.some((one) => partitions.includes(one))
+      return isOpen ? [id] : []
+    })
+  }
+
   /** After a power loss: goes on with what was decided. */
   recover(): void {
     this.#finishing.clear()

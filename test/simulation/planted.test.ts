@@ -50,6 +50,7 @@ function withAdmin(change: (admin: LogAdmin) => Partial<LogAdmin>): Plant {
         offsets: (partitions) => admin.offsets(partitions),
         deleteRecords: (before) => admin.deleteRecords(before),
         committedOffsets: (group, partitions, options) => admin.committedOffsets(group, partitions, options),
+        openTransactions: (partitions) => admin.openTransactions(partitions),
         deleteGroup: (group) => admin.deleteGroup(group),
       }
       return { ...portOf(log), admin: { ...same, ...change(admin) } }
