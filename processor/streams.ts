@@ -65,7 +65,7 @@ export interface Streams {
 }
 
 const dayMs = 86_400_000
-const defaultLimits: TransactionLimits = { recordsMax: 5_000, bytesMax: 8 << 20, sliceMsMax: 20 }
+const defaultLimits: TransactionLimits = { recordsMax: 10_000, bytesMax: 8 << 20, sliceMsMax: 20 }
 const defaultPurge: PurgeLimits = { records: 10_000, intervalMs: 30_000 }
 
 /**

@@ -129,6 +129,8 @@ export class TransactionOutputs {
   readonly #maxBatchBytes: (topic: string) => number
   /** Targets the record in process wrote to. */
   readonly #touched: OutputTarget[] = []
+  /** How many of them count: the array is not emptied, which would allocate it again for each record. */
+  #touchedCount = 0
   /** Bytes of records written so far; what was rolled back counts too. */
   writtenBytes = 0
 
@@ -150,18 +152,18 @@ export class TransactionOutputs {
       target = new OutputTarget(topic, partition, this.#maxBatchBytes(topic), this.#pool)
       partitions[partition] = target
     }
-    if (target.save()) this.#touched.push(target)
+    if (target.save()) this.#touched[this.#touchedCount++] = target
     return target
   }
 
   release(): void {
-    for (const target of this.#touched) target.release()
-    this.#touched.length = 0
+    for (let index = 0; index < this.#touchedCount; index++) (this.#touched[index] as OutputTarget).release()
+    this.#touchedCount = 0
   }
 
   rollback(): void {
-    for (const target of this.#touched) target.rollback()
-    this.#touched.length = 0
+    for (let index = 0; index < this.#touchedCount; index++) (this.#touched[index] as OutputTarget).rollback()
+    this.#touchedCount = 0
   }
 
   get byteLength(): number {

@@ -12,7 +12,11 @@ export interface Undoable {
   rollback(length: number): void
 }
 
+/** Room that is kept between records; emptying an array for each of them would allocate it again for each. */
+const keptMax = 1024
+
 export class Journal {
+  #size = 0
   readonly #targets: (Map<MapKey, unknown> | Undoable)[] = []
   /** Of a Map: the key; of others: the length to go back to. */
   readonly #keys: MapKey[] = []
@@ -25,23 +29,31 @@ export class Journal {
   /** Sets `key` in `map` and notes how to undo it. */
   set<V>(map: Map<MapKey, V>, key: MapKey, value: V): void {
     this.writtenBytes += roughSize(key) + roughSize(value)
-    this.#targets.push(map)
-    this.#keys.push(key)
-    this.#previous.push(map.get(key))
+    this.#note(map, key, map.get(key))
     map.set(key, value)
   }
 
   /** Notes that `target` is about to grow from `length`, by `bytes`. */
   grows(target: Undoable, length: number, bytes: number): void {
     this.writtenBytes += bytes
-    this.#targets.push(target)
-    this.#keys.push(length)
-    this.#previous.push(undefined)
+    this.#note(target, length, undefined)
+  }
+
+  #note(target: Map<MapKey, unknown> | Undoable, key: MapKey, previous: unknown): void {
+    const at = this.#size++
+    this.#targets[at] = target
+    this.#keys[at] = key
+    this.#previous[at] = previous
   }
 
   /** Accepts everything noted so far: it can no longer be undone. */
   release(): void {
-    if (this.#targets.length === 0) return
+    if (this.#size > keptMax) this.#forget()
+    this.#size = 0
+  }
+
+  /** What is noted keeps alive what it is about. */
+  #forget(): void {
     this.#targets.length = 0
     this.#keys.length = 0
     this.#previous.length = 0
@@ -49,7 +61,7 @@ export class Journal {
 
   /** Undoes everything since the last release, newest first. */
   rollback(): void {
-    for (let at = this.#targets.length - 1; at >= 0; at--) {
+    for (let at = this.#size - 1; at >= 0; at--) {
       const target = this.#targets[at] as Map<MapKey, unknown> | Undoable
       const key = this.#keys[at] as MapKey
       if (!(target instanceof Map)) {
@@ -60,6 +72,7 @@ export class Journal {
       if (previous === undefined) target.delete(key)
       else target.set(key, previous)
     }
-    this.release()
+    this.#forget()
+    this.#size = 0
   }
 }

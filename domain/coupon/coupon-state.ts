@@ -125,9 +125,23 @@ function writeHolding(holding: Holding, out: ByteWriter): void {
   out.uvarint(holding.topicVersion)
   out.uvarint(holding.partition)
   out.uvarint(holding.offset)
-  out.u32(Number.parseInt(holding.nonce.slice(0, 8), 16))
-  out.u32(Number.parseInt(holding.nonce.slice(8), 16))
+  writeHex(holding.nonce, out)
 }
+
+/** Two digits a byte; the serde of commands has seen that they are hexadecimal, lower case. */
+function writeHex(digits: string, out: ByteWriter): void {
+  for (let at = 0; at < digits.length; at += 2) {
+    out.u8((hexDigit(digits.charCodeAt(at)) << 4) | hexDigit(digits.charCodeAt(at + 1)))
+  }
+}
+
+function hexDigit(code: number): number {
+  return code <= nine ? code - zero : code - letterA + 10
+}
+
+const zero = 0x30
+const nine = 0x39
+const letterA = 0x61
 
 function readHolding(reader: ByteReader): Holding {
   const sequence = reader.uvarint()
