@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import { appendValues, freshName, readAll, valuesOf } from './harness.ts'
 import type { Define } from './harness.ts'
-import { groupKillTests, stickyAssignor } from './groups.ts'
+import { groupKillTests } from './groups.ts'
+import { stickyAssignor } from './sticky-assignor.ts'
 import { alone, committed, request } from './transactions.ts'
 
 const deaf = {

@@ -2,7 +2,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it, vi } from 'vitest'
 import { silentLogger, systemClock } from '#core'
 import type { GroupListener, JoinOptions, TopicPartition } from '../index.ts'
-import { stickyAssignor } from '../conformance/groups.ts'
+import { stickyAssignor } from '../conformance/sticky-assignor.ts'
 import { openEmbeddedLog, serveEmbeddedBroker } from './index.ts'
 import { createTopic, openTestLog, testDirectory } from './test-broker.ts'
 

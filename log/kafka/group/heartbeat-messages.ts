@@ -8,6 +8,9 @@ export interface HeartbeatThreadData {
   /** One 32-bit counter: it changes as long as the thread of the member turns its event loop. */
   readonly alive: SharedArrayBuffer
   readonly intervalMs: number
+  /** The interval for `quickForMs` after each round: what one member gives back is handed over in the next one. */
+  readonly quickMs: number
+  readonly quickForMs: number
   /** Nothing is sent while `alive` stood still for longer. */
   readonly stalledMs: number
 }
@@ -23,7 +26,7 @@ export type HeartbeatOrder =
     }
   | { readonly kind: 'rest' }
 
-/** Sent when a heartbeat was answered with anything but "all is well", or not at all. */
+/** Sent once when the thread is ready, then when a heartbeat is answered with anything but 0, or not at all. */
 export interface HeartbeatNews {
   readonly turn: number
   /** Undefined when there was no answer. */

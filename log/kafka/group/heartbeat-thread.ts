@@ -10,7 +10,7 @@ import { Connections } from '../connections.ts'
 import { heartbeat } from '../protocol/group-members.ts'
 import type { HeartbeatNews, HeartbeatOrder, HeartbeatThreadData } from './heartbeat-messages.ts'
 
-const { connection, alive, intervalMs, stalledMs } = workerData as HeartbeatThreadData
+const { connection, alive, intervalMs, quickMs, quickForMs, stalledMs } = workerData as HeartbeatThreadData
 const counter = new Int32Array(alive)
 const connections = new Connections(connection)
 
@@ -18,9 +18,11 @@ const connections = new Connections(connection)
 const restMs = 60_000
 
 let order: HeartbeatOrder = { kind: 'rest' }
+let orderedAt = 0
 let changed = new AbortController()
 parentPort?.on('message', (next: HeartbeatOrder) => {
   order = next
+  orderedAt = systemClock.now()
   changed.abort()
 })
 
@@ -34,16 +36,20 @@ async function beat({
   coordinator,
   request,
 }: Extract<HeartbeatOrder, { kind: 'beat' }>): Promise<boolean> {
+  let isThere = true
   try {
     const answer = await (await connections.to(coordinator)).request(heartbeat, request)
     if (answer.code === code.none) return true
     tell({ turn, code: answer.code })
-    // A member that is asked to join again stays alive meanwhile; in all other cases there is nothing to keep alive.
-    return answer.code === code.rebalanceInProgress
+    // A member that is asked to join again stays alive meanwhile; whoever answers anything else knows of nothing to keep.
+    if (answer.code === code.rebalanceInProgress) return true
+    isThere = false
   } catch {
     tell({ turn, code: undefined })
-    return true
   }
+  // The member may name a coordinator at once, which may be the one that could not answer.
+  await systemClock.sleep(intervalMs)
+  return isThere
 }
 
 let seen = Atomics.load(counter, 0)
@@ -63,10 +69,13 @@ async function follow(current: HeartbeatOrder): Promise<boolean> {
   return current.kind === 'beat' && (isStalled() || (await beat(current)))
 }
 
+tell({ turn: 0, code: 0 })
+
 for (;;) {
   const current: HeartbeatOrder = order
   changed = new AbortController()
   const goesOn = await follow(current)
   if (order !== current) continue
-  await systemClock.sleep(goesOn ? intervalMs : restMs, changed.signal)
+  const interval = systemClock.now() - orderedAt < quickForMs ? quickMs : intervalMs
+  await systemClock.sleep(goesOn ? interval : restMs, changed.signal)
 }

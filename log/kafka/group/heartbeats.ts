@@ -7,10 +7,12 @@ import type { HeartbeatRequest } from '../protocol/group-members.ts'
 import type { HeartbeatNews, HeartbeatOrder, HeartbeatThreadData } from './heartbeat-messages.ts'
 
 /**
- * Short, because members learn of a rebalance by it: half of it is the mean wait before a partition can move. A
- * heartbeat costs a coordinator microseconds.
+ * Short, because members learn of a round by it: half of it is the mean wait before a partition can move. A heartbeat
+ * costs a coordinator microseconds.
  */
 const intervalMs = 200
+const quickMs = 40
+const quickForMs = 2000
 const aliveMs = 1000
 /** Without progress for so long the others take over. */
 const stalledMs = 30_000
@@ -22,12 +24,14 @@ export class Heartbeats {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #onNews: (code: number | undefined) => void
+  readonly #ask: (request: HeartbeatRequest) => Promise<number>
   readonly #stop = new AbortController()
   readonly #alive = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   #worker: Worker
   #order: HeartbeatOrder = { kind: 'rest' }
   #turn = 0
   readonly #ticking: Promise<void>
+  #isThreadReady = false
 
   /** @param onNews the code of an answer that is not 0; undefined when there was none */
   constructor(options: {
@@ -37,19 +41,25 @@ export class Heartbeats {
     readonly clock: Clock
     readonly logger: Logger
     readonly onNews: (code: number | undefined) => void
+    /** One heartbeat from this thread. */
+    readonly ask: (request: HeartbeatRequest) => Promise<number>
   }) {
     const { connection, timeoutMs } = options
     this.#clock = options.clock
     this.#logger = options.logger
     this.#onNews = options.onNews
+    this.#ask = options.ask
     this.#data = {
       connection: { ...connection, requestTimeout: timeoutMs, connectTimeout: timeoutMs },
       alive: this.#alive.buffer,
       intervalMs,
+      quickMs,
+      quickForMs,
       stalledMs,
     }
     this.#worker = this.#start()
     this.#ticking = this.#tick()
+    void this.#standIn()
   }
 
   /** From now on for this generation. */
@@ -79,6 +89,7 @@ export class Heartbeats {
       workerData: this.#data,
     })
     worker.on('message', ({ turn, code }: HeartbeatNews) => {
+      this.#isThreadReady = true
       if (turn === this.#turn && !this.#stop.signal.aborted) this.#onNews(code)
     })
     worker.on('error', (error) => {
@@ -86,6 +97,19 @@ export class Heartbeats {
     })
     worker.once('exit', () => void this.#restart())
     return worker
+  }
+
+  /** The thread takes some tenths of a second to load, and a new member's second round comes sooner. */
+  async #standIn(): Promise<void> {
+    while (!this.#isThreadReady && !this.#stop.signal.aborted) {
+      const order = this.#order
+      if (order.kind === 'beat') {
+        // Without an answer here the thread's heartbeats will tell.
+        const code = await this.#ask(order.request).catch(() => 0)
+        if (code !== 0 && order === this.#order && !this.#stop.signal.aborted) this.#onNews(code)
+      }
+      await this.#clock.sleep(quickMs, this.#stop.signal)
+    }
   }
 
   async #restart(): Promise<void> {

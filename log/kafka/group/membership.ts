@@ -97,6 +97,7 @@ export class KafkaMembership implements Membership {
       clock: cluster.clock,
       logger: this.#logger,
       onNews: (answered) => this.#heard(answered),
+      ask: async (request) => (await this.#coordinator.ask(heartbeat, request)).code,
     })
   }
 

@@ -1,0 +1,29 @@
+import type { Assignor, TopicPartition } from '../index.ts'
+
+/** Balanced and sticky: everyone keeps what it owns up to its share; the rest goes round. */
+export const stickyAssignor: Assignor = (members, partitionCounts) => {
+  const all: TopicPartition[] = [...partitionCounts].flatMap(([topic, count]) =>
+    Array.from({ length: count }, (_, partition) => ({ topic, partition })),
+  )
+  const sorted = [...members].toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
+  const share = Math.ceil(all.length / sorted.length)
+  const taken = new Set<string>()
+  const kept = sorted.map((member) => {
+    const mine = all
+      .filter((one) => member.owned.some((owned) => nameOf(owned) === nameOf(one)))
+      .slice(0, share)
+    for (const one of mine) taken.add(nameOf(one))
+    return { memberId: member.memberId, partitions: mine }
+  })
+  for (const one of all.filter((left) => !taken.has(nameOf(left)))) {
+    kept.toSorted((a, b) => a.partitions.length - b.partitions.length)[0]?.partitions.push(one)
+  }
+  const greetings = sorted.map((member) => Buffer.from(member.userData).toString()).join(',')
+  return new Map(
+    kept.map(({ memberId, partitions }) => [memberId, { partitions, userData: Buffer.from(greetings) }]),
+  )
+}
+
+export function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
+}
