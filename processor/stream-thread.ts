@@ -213,7 +213,7 @@ export class StreamThread {
 
   async #run(): Promise<void> {
     try {
-      this.#fetcher?.run().catch((error: unknown) => this.#fail(error))
+      this.#fetch().catch((error: unknown) => this.#fail(error))
       while (!this.#stop.signal.aborted) {
         if (this.#failure !== undefined) throw this.#failure.error
         if (this.#handovers.some(({ kind }) => kind === 'lost')) await this.#loseNow()
@@ -231,6 +231,22 @@ export class StreamThread {
       this.#become('failed')
       this.#logger.error({ error }, 'stream thread failed')
       throw error
+    }
+  }
+
+  /** Reads until the thread is closed. That a partition has another owner by now the group tells in its own time. */
+  async #fetch(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#fetcher?.run()
+      } catch (error) {
+        if (!isMillraceError(error, 'PROCESSOR_FENCED')) throw error
+        const { topic, partition } = error.context as { readonly topic: string; readonly partition: number }
+        const isOurs = this.#tasks.inputOf({ topic, partition }) !== undefined
+        if (isOurs && (await this.#isMember())) throw error
+        if (this.#stop.signal.aborted) return
+        await this.#options.clock.sleep(retryWaitMs, this.#stop.signal)
+      }
     }
   }
 
@@ -418,7 +434,7 @@ export class StreamThread {
     const tasks = this.#tasks.running()
     if (isUnknown) {
       await this.#openTransactors()
-      for (const task of tasks) await this.#takeOver(task)
+      for (const task of tasks) await this.#takeOverOrGiveUp(task)
       return
     }
     this.#committer = this.#newCommitter()
@@ -430,11 +446,7 @@ export class StreamThread {
     failed: Failure & { readonly as: GroupMetadata },
   ): Promise<'lost' | 'aborted' | 'unknown' | 'stopped'> {
     invariant(this.#membership !== undefined, 'a thread commits as a member of its group')
-    const stopped = new Promise<undefined>((resolve) => {
-      if (this.#stop.signal.aborted) resolve(undefined)
-      this.#stop.signal.addEventListener('abort', () => resolve(undefined), { once: true })
-    })
-    const isMember = await Promise.race([this.#membership.confirm(), stopped])
+    const isMember = await this.#confirm()
     if (isMember === undefined) return 'stopped'
     if (!isMember) return 'lost'
     const now = this.#membership.metadata()
@@ -454,6 +466,26 @@ export class StreamThread {
         'Nothing of what this process had not committed was written. Run one process for each STATE_DIR.',
       { cause: failed.error },
     )
+  }
+
+  /** Whether this thread is a member of its group; undefined when it is stopped before the group has said so. */
+  #confirm(): Promise<boolean | undefined> {
+    const { signal } = this.#stop
+    const stopped = new Promise<undefined>((resolve) => {
+      if (signal.aborted) resolve(undefined)
+      signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    return Promise.race([this.#membership?.confirm(), stopped])
+  }
+
+  /** What the group says about it for good counts as no. */
+  async #isMember(): Promise<boolean> {
+    try {
+      return (await this.#confirm()) === true
+    } catch (error) {
+      this.#fail(error)
+      return false
+    }
   }
 
   #rewind(tasks: readonly Task[]): void {
@@ -541,7 +573,7 @@ export class StreamThread {
         onPunctuatorFailed: (failed) => this.#instruments.punctuatorsFailed.add(1, failed),
       })
       this.#tasks.add(task)
-      this.#takeOver(task).catch((error: unknown) => this.#fail(error))
+      void this.#takeOverOrGiveUp(task)
     }
     this.#assignedOnce = true
   }
@@ -574,6 +606,17 @@ export class StreamThread {
   #isInFleet(idPrefix: string): boolean {
     const { members } = this.#fleet
     return members.length === 0 || members.some((member) => member.idPrefix === idPrefix)
+  }
+
+  /** Never rejects. A task that has another owner by now is left as it is, and closed when the group says so. */
+  async #takeOverOrGiveUp(task: Task): Promise<void> {
+    try {
+      await this.#takeOver(task)
+    } catch (error) {
+      const isOurs = this.#tasks.get(task.taskId) === task
+      if (isMillraceError(error, 'PROCESSOR_FENCED') && !(isOurs && (await this.#isMember()))) return
+      this.#fail(error)
+    }
   }
 
   #restore(task: Task, signal: AbortSignal): Promise<void> {
