@@ -131,9 +131,15 @@ export class KafkaMembership implements Membership {
         const answer = await this.#coordinator.ask(heartbeat, { group, generation, memberId, instanceId })
         if (this.#isGone(memberId)) return false
         if (generation !== this.#metadata.generation) continue
-        if (answer.code !== code.illegalGeneration || this.#joining === undefined) {
+        if (answer.code !== code.illegalGeneration) {
           this.#heard(answer.code)
-          return !this.#isGone(memberId)
+          // While it joins, the answer to that tells the listener.
+          return answer.code !== code.unknownMemberId && !this.#isGone(memberId)
+        }
+        if (this.#joining === undefined) {
+          // A coordinator that has forgotten this generation, which can be none that this member works in.
+          this.#summon({ kind: 'lost', why: 'its generation is not known any more' })
+          return false
         }
         // The next generation is there, and the answer that says so is on its way.
         await this.#joining

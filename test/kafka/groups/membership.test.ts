@@ -1,8 +1,10 @@
 /** Groups on real Kafka, beyond the conformance suite: crashes, zombies, restarts, tools, a coordinator that goes away. */
+import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { systemClock } from '#core'
 import type { Log } from '#log'
 import { TestMember } from '../../../log/conformance/groups.ts'
+import { startGuarded } from '../../servers/guarded-process.ts'
 import { kafka, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
 import { connect, makeTopic, proxied, request } from '../driver/kafka-logs.ts'
 
@@ -81,6 +83,28 @@ it('a member that is cut off loses everything, is fenced, and comes back as anot
   expect(zombie.events.filter((event) => event.startsWith('b lost')).length).toBe(2)
   expect(zombie.metadata().memberId).not.toBe(before.memberId)
   expect(await zombie.membership?.confirm()).toBe(true)
+})
+
+it('a process that is paused for longer than its session wakes up as a new member', async () => {
+  const { shared, log, topic, group } = await setUp(4)
+  const survivor = await new TestMember('a', []).join(log, group, [topic])
+  const script = fileURLToPath(new URL('test-member-child.ts', import.meta.url))
+  const child = startGuarded({
+    command: [process.execPath, script, shared.brokers, group, topic],
+    stopSignal: 'KILL',
+  })
+  try {
+    await until('both share', () => /assigned \d,\d\n/.test(child.output()))
+    const before = survivor.metadata().generation
+    await child.signal('STOP')
+    await until('the survivor has all', () => survivor.owned.size === 4)
+    await child.signal('CONT')
+    await until('both share again', () => survivor.owned.size === 2)
+    await until('it was told', () => /lost \d,\d\n(assigned [^\n]*\n)*assigned \d,\d\n/.test(child.output()))
+    expect(survivor.metadata().generation).toBeGreaterThan(before)
+  } finally {
+    await child.stop()
+  }
 })
 
 it('a short cut changes nothing', async () => {
