@@ -56,15 +56,46 @@ it('numbers records in order and gives each its offset', () => {
   expect(lane.isIdle).toBe(true)
 })
 
-it('has five batches in flight at most, on one connection', () => {
-  const { lane, add, send } = setUp()
-  add('a', 'b', 'c', 'd', 'e', 'f')
-  for (let sent = 0; sent < 5; sent++) {
-    expect(lane.canSend(0, connection)).toBe(true)
-    expect(lane.canSend(0, Object.create(BrokerConnection.prototype) as BrokerConnection)).toBe(sent === 0)
-    send()
-  }
-  expect(lane.canSend(0, connection)).toBe(false)
+describe('in flight', () => {
+  const other = Object.create(BrokerConnection.prototype) as BrokerConnection
+
+  it('is one batch until the broker knows the producer, then five, on one connection', () => {
+    const { lane, add, send } = setUp()
+    add('a', 'b', 'c', 'd', 'e', 'f', 'g')
+    const first = send()
+    expect(lane.canSend(0, connection)).toBe(false)
+    lane.answered(first, 0, 0, null, 0)
+    for (let sent = 0; sent < 5; sent++) {
+      expect(lane.canSend(0, connection)).toBe(true)
+      expect(lane.canSend(0, other)).toBe(sent === 0)
+      send()
+    }
+    expect(lane.canSend(0, connection)).toBe(false)
+  })
+
+  it('is one batch again after a silence, after a failure and under another producer', () => {
+    const { lane, add, send } = setUp()
+    add('a', 'b', 'c', 'd', 'e', 'f', 'g')
+    let now = 0
+    const acknowledge = (): void => lane.answered(send(), 0, 0, null, now)
+    const sendsOneOnly = (): boolean => {
+      const batch = send()
+      const isOne = !lane.canSend(now, connection)
+      lane.answered(batch, 0, 0, null, now)
+      return isOne
+    }
+    acknowledge()
+    expect(sendsOneOnly()).toBe(false)
+    now += 1000
+    expect(sendsOneOnly()).toBe(true)
+    lane.answered(send(), 6, -1, null, now)
+    now = lane.retryAt
+    expect(sendsOneOnly()).toBe(true)
+    lane.answered(send(), 59, -1, null, now)
+    now = lane.retryAt
+    lane.producer = { id: 2, epoch: 0 }
+    expect(sendsOneOnly()).toBe(true)
+  })
 })
 
 describe('after a failure', () => {

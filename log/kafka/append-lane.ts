@@ -6,6 +6,10 @@
  * place as often as needed, and never in another place once it may have been appended. Where a batch is given up its
  * place stays empty: the partition goes on as another producer, with a fresh id from the broker, and batches behind the
  * gap that may have been appended are given up as unknown.
+ *
+ * A broker that knows nothing of a producer takes any of its batches as the first one (KAFKA-15591): were the first
+ * refused in passing and the second taken, the order would be gone. So one batch at a time is sent until one is
+ * acknowledged, and again after a failure or a silence.
  */
 import { RecordBatchBuilder, RecordCursor, logError } from '../index.ts'
 import type { TopicPartition } from '../index.ts'
@@ -19,6 +23,9 @@ import { sequenceAfter } from './stamp.ts'
 
 /** What a broker remembers of a producer and partition. */
 export const inFlightMax = 5
+
+/** A silence after which the broker may have forgotten the producer (`producer.id.expiration.ms`, a day by default). */
+const silenceMs = 1000
 
 const firstRetryWaitMs = 10
 const lastRetryWaitMs = 1000
@@ -37,6 +44,8 @@ export class AppendLane implements TopicPartition {
   /** Some batch in flight failed: what is in flight is waited for, then the rest is sent again in order. */
   #failing = false
   #nextSequence = 0
+  /** When the broker last acknowledged a batch of this producer, milliseconds; it guards the order from then on. */
+  #knownAt = -Infinity
   #failures = 0
   #connection: BrokerConnection | undefined
   /** Undefined until the first batch, and after a gap. */
@@ -68,7 +77,7 @@ export class AppendLane implements TopicPartition {
   /** Its next batch may go out now (on `connection`: the order is kept on one connection only). */
   canSend(now: number, connection?: BrokerConnection): boolean {
     if (!this.hasWork || this.busy || this.#failing || now < this.retryAt) return false
-    if (this.#flight.length >= inFlightMax) return false
+    if (this.#flight.length >= (now - this.#knownAt < silenceMs ? inFlightMax : 1)) return false
     return this.#flight.length === 0 || connection === undefined || connection === this.#connection
   }
 
@@ -94,6 +103,7 @@ export class AppendLane implements TopicPartition {
     if (isLeaderMoved(code)) this.needsLeader = true
     if (verdict === 'appended') {
       this.#failures = 0
+      this.#knownAt = now
       batch.resolve(baseOffset)
       this.#settle(batch)
     } else if (verdict === 'appended-somewhere') {
@@ -145,6 +155,7 @@ export class AppendLane implements TopicPartition {
     this.#unanswered--
     if (!this.#failing || this.#unanswered > 0) return
     this.#failing = false
+    this.#knownAt = -Infinity
     const failed = this.#flight
     this.#flight = []
     this.retryAt = now + Math.min(firstRetryWaitMs * 2 ** this.#failures++, lastRetryWaitMs)
@@ -189,6 +200,7 @@ export class AppendLane implements TopicPartition {
     this.producer = undefined
     this.needsOwnProducer = true
     this.#nextSequence = 0
+    this.#knownAt = -Infinity
   }
 
   #giveUp(batch: AppendBatch, lastError: unknown): void {

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { systemClock } from '#core'
 import type { Appended, Log, Transactor } from '#log'
-import { startKafka } from '../../servers/kafka/index.ts'
-import { connect, makeTopic, pollValues, readValues, request, untilStable } from './kafka-logs.ts'
+import { apiKeys, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
+import { connect, makeTopic, pollValues, proxied, readValues, request, untilStable } from './kafka-logs.ts'
 import type { ReadValue } from './kafka-logs.ts'
 
 type Cluster = Awaited<ReturnType<typeof startKafka>>
@@ -111,4 +111,31 @@ it('appends on after the brokers have forgotten its producer', async () => {
   await systemClock.sleep(5000)
   for (const value of ['c', 'd']) await appender.append({ topic, partition: 0, key: null, value })
   expect((await readValues(log, topic)).map(({ value }) => value)).toEqual(['a', 'b', 'c', 'd'])
+})
+
+it('keeps the order of the first batches when the first is refused and the next would be taken', async () => {
+  // A broker takes any batch of a producer it knows nothing of: KAFKA-15591.
+  const proxy = await proxied(cluster)
+  const log = await connect(proxy.brokers)
+  const topic = `topic-${Math.random().toString(36).slice(2)}`
+  // Of two copies the leader moves to and fro.
+  const settings = { cleanup: 'delete' } as const
+  await log.admin.ensureTopics([{ name: topic, partitions: 2, replicationFactor: 2, settings }])
+  const tools = kafkaTools(cluster.brokers)
+  const appender = log.appender()
+  // From now on it thinks it knows the other partition's leader too.
+  await appender.append({ topic, partition: 1, key: null, value: 'elsewhere' })
+  await tools.moveLeader(topic, 0)
+  const refusal = proxy.rule({ direction: 'response', apiKey: apiKeys.produce, nth: 1 }, 'hold')
+  const next = proxy.rule({ direction: 'request', apiKey: apiKeys.produce, nth: 2 }, 'hold')
+  const first = appender.append({ topic, partition: 0, key: null, value: 'first' })
+  await refusal.hit
+  const second = appender.append({ topic, partition: 0, key: null, value: 'second' })
+  await systemClock.sleep(200)
+  await tools.moveLeader(topic, 0)
+  refusal.release()
+  await systemClock.sleep(200)
+  next.release()
+  await Promise.all([first, second])
+  expect((await readValues(log, topic)).map(({ value }) => value)).toEqual(['first', 'second'])
 })
