@@ -1,6 +1,7 @@
 /** The gateway as the composition makes it, alone or beside the other parts. */
 import { createGateway } from '#gateway'
 import type { CouponReads, Gateway, ReadinessCheck } from '#gateway'
+import type { Metrics } from '#core'
 import type { Log } from '#log'
 import { openLog } from './log-access.ts'
 import type { LogAccess } from './log-access.ts'
@@ -46,7 +47,7 @@ export async function attachLog(
   gateway: Gateway,
   access: LogAccess,
   { settings }: ProgramOptions,
-  patience: Patience,
+  patience: Patience & { readonly metrics: Metrics },
 ): Promise<Log> {
   const log = await openLog(access, settings, patience)
   try {

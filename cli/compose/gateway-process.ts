@@ -16,9 +16,10 @@ export async function startGatewayProcess(options: ProgramOptions): Promise<Runn
   const opened = new CloseStack()
   const sql = openSql(settings, logger)
   opened.push('SQL', () => sql.close())
+  const registry = createMetrics({ processMetrics: true })
   const gateway = gatewayOf(options, {
     reads: createCouponReads(sql),
-    registry: createMetrics({ processMetrics: true }),
+    registry,
     threads: [],
     readinessChecks: [],
   })
@@ -26,7 +27,8 @@ export async function startGatewayProcess(options: ProgramOptions): Promise<Runn
   return runProgram(
     { url: localUrl(settings.host, http.port), clock },
     async (course) => {
-      const patience = { clock, logger, signal: course.signal, onWaiting: course.opened }
+      const { metrics } = registry
+      const patience = { clock, logger, metrics, signal: course.signal, onWaiting: course.opened }
       const log = await attachLog(gateway, new LogAccesses(settings.logUrl).another(), options, patience)
       opened.push('log', () => log.close())
       course.opened()

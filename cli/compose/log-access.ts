@@ -4,6 +4,7 @@
  */
 import { MessageChannel } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
+import type { Metrics } from '#core'
 import type { Log } from '#log'
 import { openEmbeddedLog } from '#log/embedded'
 import type { Settings } from '../settings.ts'
@@ -51,14 +52,18 @@ const openTimeoutMs = 300
 const deliveryTimeoutMs = 10_000
 
 /** Waits for a Kafka that is away. Errors: LOG_CLOSED when `patience` ends, and what has to be corrected in LOG_URL. */
-export async function openLog(access: LogAccess, settings: Settings, patience: Patience): Promise<Log> {
-  const { clock, logger, signal } = patience
+export async function openLog(
+  access: LogAccess,
+  settings: Settings,
+  patience: Patience & { readonly metrics: Metrics },
+): Promise<Log> {
+  const { clock, logger, signal, metrics } = patience
   if (access.kind === 'embedded') return openEmbeddedLog(access.port, { clock, logger })
   const { url } = access
   // Loading it takes a third of a second, which the embedded log need not wait for.
   const { openKafkaLog } = await import('#log/kafka')
   const open = (): Promise<Log> =>
-    openKafkaLog({ url, clock, logger, openTimeoutMs, deliveryTimeoutMs, signal })
+    openKafkaLog({ url, clock, logger, metrics, openTimeoutMs, deliveryTimeoutMs, signal })
   try {
     const log = await untilReachable(open, patience)
     try {

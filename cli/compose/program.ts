@@ -26,7 +26,7 @@ import type { Thread } from './thread.ts'
 const sinkStopMsMax = 3000
 
 /**
- * Resolves once it listens. A sink that fails is told in the log and by `/readyz` only, since claims are decided
+ * Resolves once it listens. A store that is not kept up is told in the log and by `/readyz` only, since claims are decided
  * without it. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED.
  */
 export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
@@ -34,16 +34,14 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const registry = createMetrics({ processMetrics: true })
   const threads: Thread[] = []
   const reads = new MessageChannel()
-  const sinkHealth = new SinkHealth(logger)
+  const stores = settings.redisUrl === undefined ? ['sql'] : ['sql', 'redis']
+  const sinkHealth = new SinkHealth(stores, { clock, logger })
   let decides = false
   const gateway = gatewayOf(options, {
-    reads: sinkHealth.reads(connect<CouponReads>(reads.port1)),
+    reads: connect<CouponReads>(reads.port1),
     registry,
     threads,
-    readinessChecks: [
-      { name: 'processor', isReady: () => decides },
-      { name: 'sink', isReady: () => sinkHealth.works, required: false },
-    ],
+    readinessChecks: [{ name: 'processor', isReady: () => decides }, ...sinkHealth.checks],
   })
   const http = await serveHttp(gateway, { host: settings.host, port: settings.port, clock }).catch(
     (error: unknown) => {
@@ -77,10 +75,11 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     })
     threads.push(sink)
     const sinkFailed = (error: unknown): void => {
-      if (!signal.aborted) sinkHealth.failed(error)
+      if (!signal.aborted) sinkHealth.ended(error)
     }
     sink.failure.catch(sinkFailed)
-    await sink.control.start().then(() => sinkHealth.started(), sinkFailed)
+    sinkHealth.started(() => sink.control.checks())
+    await sink.control.start().catch(sinkFailed)
   }
   return runProgram(
     { url: localUrl(settings.host, http.port), clock },
@@ -88,7 +87,8 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
       engine.failure.catch(fail)
       const waiting = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
-        const patience = { clock, logger, signal, onWaiting: waiting.resolve }
+        const { metrics } = registry
+        const patience = { clock, logger, metrics, signal, onWaiting: waiting.resolve }
         log = await attachLog(gateway, gatewayLog, options, patience)
       }
       const following = follow()

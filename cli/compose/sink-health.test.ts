@@ -1,29 +1,37 @@
 import { expect, it } from 'vitest'
-import { silentLogger } from '#core'
-import type { CouponReads } from '#sink'
+import { silentLogger, systemClock } from '#core'
 import { SinkHealth } from './sink-health.ts'
 
-const remote: CouponReads = {
-  winners: async () => ({ items: [] }),
-  userCoupons: async () => ({ items: [] }),
+const clock = { ...systemClock, sleep: async () => {} }
+
+async function seen(health: SinkHealth): Promise<Record<string, boolean>> {
+  const checks = await Promise.all(health.checks.map(async ({ name, isReady }) => [name, await isReady()]))
+  return Object.fromEntries(checks) as Record<string, boolean>
 }
 
-it('answers lists until the sink has failed, and says once what to do', async () => {
+it('tells of each store by itself, as long as its thread lives', async () => {
   const said: string[] = []
-  const health = new SinkHealth({ ...silentLogger, error: (fields) => said.push(JSON.stringify(fields)) })
-  const reads = health.reads(remote)
-  expect(health.works).toBe(false)
-  health.started()
-  expect(health.works).toBe(true)
-  expect(await reads.winners('one', { limit: 1 })).toEqual({ items: [] })
+  const logger = { ...silentLogger, error: (fields: object) => said.push(JSON.stringify(fields)) }
+  const health = new SinkHealth(['sql', 'redis'], { clock: systemClock, logger })
+  expect(health.checks.map(({ required }) => required)).toEqual([false, false])
+  expect(await seen(health)).toEqual({ sql: false, redis: false })
+  let answer = { sql: true, redis: false }
+  health.started(async () => answer)
+  expect(await seen(health)).toEqual({ sql: true, redis: false })
+  answer = { sql: true, redis: true }
+  expect(await seen(health)).toEqual({ sql: true, redis: true })
 
-  health.failed(new Error('another log'))
-  health.failed(new Error('the thread ended'))
-  health.started()
-  expect(health.works).toBe(false)
-  expect(said).toEqual(['{"error":"another log"}'])
-  await expect(reads.winners('one', { limit: 1 })).rejects.toMatchObject({ code: 'SINK_STORE_UNAVAILABLE' })
-  await expect(reads.userCoupons('ann', { limit: 1 })).rejects.toMatchObject({
-    code: 'SINK_STORE_UNAVAILABLE',
-  })
+  health.ended(new Error('out of memory'))
+  health.ended(new Error('the thread ended'))
+  expect(await seen(health)).toEqual({ sql: false, redis: false })
+  expect(said).toEqual(['{"error":"out of memory"}'])
+})
+
+it('does not wait for a thread that is busy: what it said last is told', async () => {
+  const health = new SinkHealth(['sql'], { clock, logger: silentLogger })
+  let busy = false
+  health.started(() => (busy ? new Promise(() => {}) : Promise.resolve({ sql: true })))
+  while (!(await seen(health))['sql']) await systemClock.yield()
+  busy = true
+  expect(await seen(health)).toEqual({ sql: true })
 })

@@ -1,28 +1,46 @@
 /** Whether the copies in SQL and Redis are kept up: claims are decided without them, so their end is not the program's. */
-import { MillraceError, messageOf } from '#core'
-import type { Logger, Remote } from '#core'
-import type { CouponReads } from '#sink'
+import { messageOf } from '#core'
+import type { Clock, Logger } from '#core'
+import type { ReadinessCheck } from '#gateway'
+
+/** What the sink's thread says of each store, by name. */
+type Ask = () => Promise<Readonly<Record<string, boolean>>>
+
+/** PGlite holds the thread while it opens: nobody waits for that to hear how things are. */
+const answerWaitMs = 100
 
 export class SinkHealth {
+  readonly #stores: readonly string[]
+  readonly #clock: Clock
   readonly #logger: Logger
-  #state: 'starting' | 'working' | 'failed' = 'starting'
+  #ask: Ask | undefined
+  #asking: Promise<void> | undefined
+  #said: Readonly<Record<string, boolean>> = {}
+  #ended = false
 
-  constructor(logger: Logger) {
+  /** @param stores those that there are; each has a check of its own */
+  constructor(
+    stores: readonly string[],
+    { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.#stores = stores
+    this.#clock = clock
     this.#logger = logger
   }
 
-  get works(): boolean {
-    return this.#state === 'working'
+  get checks(): readonly ReadinessCheck[] {
+    return this.#stores.map((name) => ({ name, isReady: () => this.#follows(name), required: false }))
   }
 
-  started(): void {
-    if (this.#state === 'starting') this.#state = 'working'
+  /** From now on the thread is asked. */
+  started(ask: Ask): void {
+    this.#ask = ask
   }
 
-  /** Only the first is told: what follows comes from it. */
-  failed(error: unknown): void {
-    if (this.#state === 'failed') return
-    this.#state = 'failed'
+  /** The thread has ended. Only the first error is told: what follows comes from it. */
+  ended(error: unknown): void {
+    if (this.#ended) return
+    this.#ended = true
     this.#logger.error(
       { error: messageOf(error) },
       'The copies in SQL and Redis have stopped. Claims are still decided, and nothing is lost: correct what the ' +
@@ -30,20 +48,18 @@ export class SinkHealth {
     )
   }
 
-  /** The lists from SQL; not answered from tables that do not follow this log any more. */
-  reads(remote: Remote<CouponReads>): CouponReads {
-    return {
-      winners: async (couponId, page) => this.#following(() => remote.winners(couponId, page)),
-      userCoupons: async (userId, page) => this.#following(() => remote.userCoupons(userId, page)),
-    }
+  async #follows(store: string): Promise<boolean> {
+    if (this.#ended || this.#ask === undefined) return false
+    this.#asking ??= this.#refresh(this.#ask).finally(() => {
+      this.#asking = undefined
+    })
+    const answered = new AbortController()
+    await Promise.race([this.#asking, this.#clock.sleep(answerWaitMs, answered.signal)])
+    answered.abort()
+    return this.#said[store] === true
   }
 
-  async #following<T>(read: () => Promise<T>): Promise<T> {
-    if (this.#state !== 'failed') return read()
-    throw new MillraceError('SINK_STORE_UNAVAILABLE', 'The SQL copy has stopped; the log says why.', {
-      domain: 'external',
-      reaction: 'stop',
-      retrySafe: true,
-    })
+  async #refresh(ask: Ask): Promise<void> {
+    this.#said = await ask().catch(() => ({}))
   }
 }

@@ -234,12 +234,16 @@ export class AppendSender {
         const answer = answers.get(nameOf(lane))
         if (answer === undefined)
           lane.unanswered(batch, true, new Error('Kafka left it out of its answer.'), now)
-        else lane.answered(batch, answer.code, answer.baseOffset, answer.message, now)
+        else {
+          if (answer.code !== code.none) this.#cluster.metrics?.retried()
+          lane.answered(batch, answer.code, answer.baseOffset, answer.message, now)
+        }
       }
     } catch (error) {
       const wasSent = !(error instanceof NoAnswer) || error.sent
       const now = this.#clock.now()
       this.#note(error)
+      this.#cluster.metrics?.retried()
       for (const { lane, batch } of sent) lane.unanswered(batch, wasSent, error, now)
     } finally {
       destination.inFlight--

@@ -8,12 +8,15 @@ export class Backoff {
   readonly #clock: Clock
   readonly #deadline: number
   readonly #signal: AbortSignal | undefined
+  readonly #onWait: (() => void) | undefined
   #waitMs = firstWaitMs
 
-  constructor(clock: Clock, withinMs: number, signal?: AbortSignal) {
+  /** @param onWait called for each try after the first */
+  constructor(clock: Clock, withinMs: number, signal?: AbortSignal, onWait?: () => void) {
     this.#clock = clock
     this.#deadline = clock.now() + withinMs
     this.#signal = signal
+    this.#onWait = onWait
   }
 
   get isOver(): boolean {
@@ -28,6 +31,7 @@ export class Backoff {
   /** False when there is no time left for another try. */
   async wait(): Promise<boolean> {
     if (this.isOver) return false
+    this.#onWait?.()
     const left = this.#deadline - this.#clock.now()
     await this.#clock.sleep(Math.min(this.#waitMs, left), this.#signal)
     this.#waitMs = Math.min(Math.max(this.#waitMs * 2, firstWaitMs), lastWaitMs)

@@ -2,13 +2,15 @@
  * One connection to one broker. TCP, TLS, SASL, correlation and time-outs are @platformatic/kafka's; requests and
  * answers are ours (protocol/), as flat buffers.
  */
+import { isIP } from 'node:net'
 import { AuthenticationError, Connection, Writer } from '@platformatic/kafka'
 import type { ConnectionOptions } from '@platformatic/kafka'
 import { messageOf } from '#core'
 import { logError } from '../index.ts'
 import { clientName } from './client-name.ts'
+import type { DriverMetrics } from './driver-metrics.ts'
 import { NoAnswer } from './no-answer.ts'
-import { AnswerReader, RequestWriter } from './protocol/wire.ts'
+import { AnswerReader, RequestWriter, throttleMsOf } from './protocol/wire.ts'
 import type { Api } from './protocol/wire.ts'
 
 export interface BrokerAddress {
@@ -23,28 +25,45 @@ export function addressName({ host, port }: BrokerAddress): string {
 export class BrokerConnection {
   readonly #name: string
   readonly #connection: Connection
+  readonly #metrics: DriverMetrics | undefined
 
-  private constructor(name: string, connection: Connection) {
+  private constructor(name: string, connection: Connection, metrics: DriverMetrics | undefined) {
     this.#name = name
     this.#connection = connection
+    this.#metrics = metrics
   }
 
-  /** Errors: NoAnswer; LOG_UNAUTHORIZED when the broker refuses user or password. */
-  static async open(address: BrokerAddress, options: ConnectionOptions): Promise<BrokerConnection> {
+  /**
+   * Errors: NoAnswer; LOG_UNAUTHORIZED when the broker refuses user or password, or when its certificate is not to be
+   * trusted.
+   */
+  static async open(
+    address: BrokerAddress,
+    options: ConnectionOptions,
+    metrics?: DriverMetrics,
+  ): Promise<BrokerConnection> {
     const name = addressName(address)
-    // Callers bound what is in flight; a queue inside would make requests that were never sent look sent.
-    const connection = new Connection(clientName, { ...options, maxInflights: 1 << 20 })
+    const connection = new Connection(clientName, {
+      ...options,
+      // Callers bound what is in flight; a queue inside would make requests that were never sent look sent.
+      maxInflights: 1 << 20,
+      // A server's name in TLS is never an IP address (RFC 6066, 3); certificates may name one all the same.
+      ...(options.tls === undefined ? {} : { tlsServerName: isIP(address.host) === 0 }),
+    })
     // Every request in flight learns of it too; without a listener it would end the process.
     connection.on('error', () => undefined)
     try {
       await connection.connect(address.host, address.port)
     } catch (error) {
+      metrics?.failedToConnect()
       const message = `No connection to ${name}: ${reasonOf(error)}`
-      if (!wasRefused(error)) throw new NoAnswer(message, false, error)
-      const advice = 'Correct user, password and mechanism in LOG_URL.'
-      throw logError('LOG_UNAUTHORIZED', `${message} ${advice}`, { cause: error })
+      const advice = adviceOn(error)
+      if (advice === undefined) throw new NoAnswer(message, false, error)
+      throw logError('LOG_UNAUTHORIZED', `${message.replace(/\.$/, '')}. ${advice}`, { cause: error })
     }
-    return new BrokerConnection(name, connection)
+    metrics?.connected()
+    connection.once('close', () => metrics?.disconnected())
+    return new BrokerConnection(name, connection, metrics)
   }
 
   get isOpen(): boolean {
@@ -60,6 +79,7 @@ export class BrokerConnection {
       if (!this.isOpen) return reject(new NoAnswer(`The connection to ${this.#name} is closed.`, false))
       const out = new RequestWriter(256)
       api.encode(out, request)
+      const sentAt = this.#metrics?.now() ?? 0
       this.#connection.send(
         api.key,
         api.version,
@@ -68,13 +88,17 @@ export class BrokerConnection {
           for (const chunk of out.chunks()) payload.append(chunk)
           return payload
         },
-        (_correlationId, _key, _version, reader) =>
-          api.decode(new AnswerReader(reader.buffer.slice(reader.position))),
+        (_correlationId, _key, _version, reader) => {
+          const body = reader.buffer.slice(reader.position)
+          this.#metrics?.answered(api.name, sentAt, throttleMsOf(api, body))
+          return api.decode(new AnswerReader(body))
+        },
         true,
         // The library passes over the header's tagged fields, of which brokers send none.
         api.plainAnswerHeader !== true,
         (error, answer) => {
           if (error === null) return resolve(answer as Answer)
+          this.#metrics?.unanswered(api.name)
           const reason = `${api.name} to ${this.#name} got no answer: ${reasonOf(error)}`
           if (error instanceof RangeError) void this.close()
           reject(new NoAnswer(reason, true, error))
@@ -88,10 +112,22 @@ export class BrokerConnection {
   }
 }
 
-function wasRefused(error: unknown): boolean {
-  if (error instanceof AuthenticationError) return true
-  return error instanceof Error && error.cause !== undefined && wasRefused(error.cause)
+/** What to correct; undefined for a failure that may pass by itself. */
+function adviceOn(error: unknown): string | undefined {
+  if (error instanceof AuthenticationError) return 'Correct user, password and mechanism in LOG_URL.'
+  if (!(error instanceof Error)) return undefined
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== undefined && untrusted.test(code))
+    return 'Name the file of the CA that signed its certificate in tlsCa of LOG_URL, and the broker as the certificate does.'
+  if (code !== undefined && unwelcome.test(code))
+    return 'The broker asks for another certificate: correct tlsCert and tlsKey in LOG_URL.'
+  return error.cause === undefined ? undefined : adviceOn(error.cause)
 }
+
+/** Node's codes for a certificate that does not hold: OpenSSL's verification results, and a name it is not made for. */
+const untrusted = /^(?:.*CERT.*|UNABLE_TO_VERIFY_LEAF_SIGNATURE|ERR_TLS_CERT_ALTNAME_INVALID)$/
+/** The broker's alert on ours, or on its absence. */
+const unwelcome = /^ERR_SSL_.*ALERT.*(?:CERTIFICATE|UNKNOWN_CA)/
 
 /** The library wraps what the socket said. */
 function reasonOf(error: unknown): string {

@@ -8,6 +8,7 @@ import { brokerError, code, isCoordinatorMoved, isRetriable } from './broker-err
 import { addressName } from './broker-connection.ts'
 import type { BrokerAddress } from './broker-connection.ts'
 import { Connections } from './connections.ts'
+import type { DriverMetrics } from './driver-metrics.ts'
 import { NoAnswer, unavailable } from './no-answer.ts'
 import { findCoordinator } from './protocol/find-coordinator.ts'
 import type { CoordinatorType } from './protocol/find-coordinator.ts'
@@ -40,6 +41,7 @@ export class Cluster {
   /** With the time-out of requests. */
   readonly #options: ConnectionOptions
   readonly #control: Connections
+  readonly metrics: DriverMetrics | undefined
   readonly #brokers = new Map<number, BrokerAddress>()
   readonly #topics = new Map<string, TopicMetadata>()
   readonly #coordinators = new Map<string, BrokerAddress>()
@@ -54,10 +56,12 @@ export class Cluster {
     readonly connection: ConnectionOptions
     readonly clock: Clock
     readonly logger: Logger
+    readonly metrics?: DriverMetrics
   }) {
     this.#bootstrap = options.bootstrap
     this.#options = options.connection
-    this.#control = new Connections(options.connection)
+    this.metrics = options.metrics
+    this.#control = new Connections(options.connection, options.metrics)
     this.clock = options.clock
     this.logger = options.logger
   }
@@ -106,13 +110,13 @@ export class Cluster {
   }
 
   backoff(withinMs = this.patienceMs): Backoff {
-    return new Backoff(this.clock, withinMs, this.#stop.signal)
+    return new Backoff(this.clock, withinMs, this.#stop.signal, () => this.metrics?.retried())
   }
 
   /** Connections of the caller's own. @param waitMs how long brokers are asked to wait before they answer */
   connections(waitMs = 0): Connections {
     const requestTimeout = (this.#options.requestTimeout ?? 0) + waitMs
-    return new Connections({ ...this.#options, requestTimeout })
+    return new Connections({ ...this.#options, requestTimeout }, this.metrics)
   }
 
   /** The topic as last heard, or asked for now; undefined when there is none. Errors: NoAnswer and the broker's. */

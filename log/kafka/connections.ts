@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from '@platformatic/kafka'
 import { BrokerConnection, addressName } from './broker-connection.ts'
 import type { BrokerAddress } from './broker-connection.ts'
+import type { DriverMetrics } from './driver-metrics.ts'
 import { NoAnswer } from './no-answer.ts'
 
 /**
@@ -10,10 +11,12 @@ import { NoAnswer } from './no-answer.ts'
 export class Connections {
   readonly #options: ConnectionOptions
   readonly #open = new Map<string, Promise<BrokerConnection>>()
+  readonly #metrics: DriverMetrics | undefined
   #closed = false
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionOptions, metrics?: DriverMetrics) {
     this.#options = options
+    this.#metrics = metrics
   }
 
   /** The open connection, or a new one. Errors: NoAnswer, LOG_UNAUTHORIZED. */
@@ -47,7 +50,7 @@ export class Connections {
   }
 
   async #connect(address: BrokerAddress): Promise<BrokerConnection> {
-    const connection = await BrokerConnection.open(address, this.#options)
+    const connection = await BrokerConnection.open(address, this.#options, this.#metrics)
     if (!this.#closed) return connection
     await connection.close()
     throw new NoAnswer('These connections were closed.', false)

@@ -230,6 +230,7 @@ export class Fetcher {
   async #lookForLeaders(partitions: readonly Followed[]): Promise<void> {
     const topics = [...new Set(partitions.map(({ topic }) => topic))]
     const known = topics.filter((topic) => this.#cluster.known(topic) !== undefined)
+    this.#cluster.metrics?.retried()
     if (known.length > 0) {
       const waitMs = Math.min(firstWaitMs * 2 ** this.#failures++, lastWaitMs)
       await this.#cluster.clock.sleep(waitMs, this.#stop.signal)

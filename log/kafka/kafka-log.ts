@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from '@platformatic/kafka'
 import { silentLogger } from '#core'
-import type { Clock, Logger } from '#core'
+import type { Clock, Logger, Metrics } from '#core'
 import { logError } from '../index.ts'
 import type {
   Appender,
@@ -17,6 +17,7 @@ import type {
 import { KafkaAdmin } from './admin.ts'
 import { KafkaAppender } from './appender.ts'
 import { Cluster } from './cluster.ts'
+import { DriverMetrics } from './driver-metrics.ts'
 import { KafkaMembership } from './group/membership.ts'
 import { parseKafkaUrl } from './kafka-url.ts'
 import { KafkaReader } from './reader.ts'
@@ -28,6 +29,8 @@ export interface KafkaLogOptions {
   readonly url: string
   readonly clock: Clock
   readonly logger?: Logger
+  /** Requests, retries, throttling and connections; the heartbeats' own connection is left out. Default: none. */
+  readonly metrics?: Metrics
   /** How long the first broker may take to be reached, milliseconds. Default 10,000. */
   readonly openTimeoutMs?: number
   /** Gives up opening: it then fails with LOG_UNAVAILABLE at once. Without effect once the log is open. */
@@ -47,7 +50,8 @@ const defaultDeliveryTimeoutMs = 30_000
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { bootstrap, connection, requestTimeoutMs } = parseKafkaUrl(options.url)
   const { clock, logger = silentLogger } = options
-  const cluster = new Cluster({ bootstrap, connection, clock, logger })
+  const metrics = options.metrics === undefined ? {} : { metrics: new DriverMetrics(options.metrics, clock) }
+  const cluster = new Cluster({ bootstrap, connection, clock, logger, ...metrics })
   const giveUp = (): void => void cluster.close()
   options.signal?.addEventListener('abort', giveUp)
   try {

@@ -10,7 +10,7 @@ import { listOffsets } from './list-offsets.ts'
 import { metadata } from './metadata.ts'
 import { produce } from './produce.ts'
 import { createTopics } from './topics.ts'
-import { AnswerReader, RequestWriter } from './wire.ts'
+import { AnswerReader, RequestWriter, throttleMsOf } from './wire.ts'
 import type { Api } from './wire.ts'
 
 function encoded<Request>(api: Api<Request, unknown>, request: Request): string {
@@ -235,4 +235,11 @@ describe('answers', () => {
   it('fails over one that is cut off', () => {
     expect(() => initProducerId.decode(new AnswerReader(bytes('00000000 0000 00000001')))).toThrow(RangeError)
   })
+})
+
+it('finds how long a broker held back, wherever an answer says it', () => {
+  expect(throttleMsOf(endTxn, bytes('000001f4 0000 0000000100000001 0009 00'))).toBe(500)
+  expect(throttleMsOf(produce, bytes('01 00000bb8 00'))).toBe(3000)
+  expect(throttleMsOf(apiVersions, bytes('0000 01 0001 0004 0011 00 00000000'))).toBe(0)
+  expect(throttleMsOf(produce, bytes('01'))).toBe(0)
 })

@@ -147,3 +147,14 @@ export class AnswerReader extends ByteReader {
     }
   }
 }
+
+/** Produce says it last, all others that are used here first. */
+const produceKey = 0
+
+/** How long the broker held the answer back by a quota (KIP-219), milliseconds. @param body behind the header */
+export function throttleMsOf(api: Api<never, unknown>, body: Buffer): number {
+  if (api.plainAnswerHeader === true) return 0
+  // Behind it the tagged fields of the answer: none.
+  const at = api.key === produceKey ? body.length - 5 : 0
+  return at < 0 || body.length < at + 4 ? 0 : Math.max(0, body.readInt32BE(at))
+}
