@@ -1,6 +1,6 @@
 /** The loop that keeps one store at the log's end: take a batch, apply it, again. */
 import { isMillraceError } from '#core'
-import type { Clock, Counter, Gauge, Histogram, Logger, MillraceError, Metrics } from '#core'
+import type { Clock, Counter, Gauge, Histogram, Logger, Metrics } from '#core'
 import type { Reader } from '#log'
 import { sinkError } from './errors.ts'
 import { Intake } from './intake.ts'
@@ -8,8 +8,11 @@ import { checkHistory, identify } from './log-identity.ts'
 import type { LogIdentity, SinkLog } from './log-identity.ts'
 import type { Store } from './store.ts'
 
-/** `waiting`: the store or the log is away. `stopped`: closed, or failed. */
-export type FollowerState = 'starting' | 'catching-up' | 'following' | 'waiting' | 'stopped'
+/**
+ * `waiting`: the store or the log is away. `refused`: as it is now, the store cannot be kept up (other rights, another
+ * log, keys lost); it is tried again all the same. `stopped`: closed.
+ */
+export type FollowerState = 'starting' | 'catching-up' | 'following' | 'waiting' | 'refused' | 'stopped'
 
 export interface FollowerOptions {
   readonly log: SinkLog
@@ -25,11 +28,17 @@ export interface FollowerOptions {
   readonly onMoved?: () => void
   /** Called once the store has all that the log held when this started. */
   readonly onCaughtUp: () => void
+  /** Called when it is refused, each time it was not before. */
+  readonly onRefused?: (error: Error) => void
 }
 
 const idleMs = 1000
 const backoffMinMs = 100
 const backoffMaxMs = 5000
+/** What a human has to mend is asked for less often. */
+const refusedMaxMs = 30_000
+/** How often a store that stands still is asked where it stands: it may have been emptied, or put back to a backup. */
+const lookEveryMs = 5000
 /** Of two sinks at once one leads and the other looks in now and then, instead of both doing the same work. */
 const conflictMinMs = 20
 const conflictMaxMs = 1000
@@ -51,8 +60,9 @@ export class Follower {
   #goals: readonly number[] | undefined
   #caughtUp = false
   #state: FollowerState = 'starting'
-  /** Code of the trouble that was logged last; undefined while all is well. */
+  /** The trouble that was logged last; undefined while all is well. */
   #trouble: string | undefined
+  #lookAt = 0
   #troubleSince = 0
   #backoffMs = backoffMinMs
   #conflictMs = conflictMinMs
@@ -100,10 +110,7 @@ export class Follower {
     this.#reader.wakeup()
   }
 
-  /**
-   * Runs until `stop` aborts; then the batch under way is finished, unless `cut` aborts too. Rejects with what needs
-   * a human.
-   */
+  /** Runs until `stop` aborts; then the batch under way is finished, unless `cut` aborts too. Never rejects. */
   async run(stop: AbortSignal, cut: AbortSignal): Promise<void> {
     const wake = (): void => this.#reader.wakeup()
     stop.addEventListener('abort', wake)
@@ -113,10 +120,6 @@ export class Follower {
           await this.#turn(stop, cut)
         } catch (error) {
           if (stop.aborted) return
-          if (!passes(error)) {
-            this.#up.set(0, { store: this.#options.store.name })
-            throw error
-          }
           await this.#waitOut(error, stop)
         }
       }
@@ -153,11 +156,22 @@ export class Follower {
       for (const { partition, to } of batch.steps) positions[partition] = to
       this.#positions = positions
       this.#options.onMoved?.()
+      this.#lookAt = clock.now() + lookEveryMs
+    } else if (clock.now() >= this.#lookAt) {
+      await this.#look(this.#identity, cut)
     }
     this.#lookForGoals()
     await store.maintain(cut)
     // PGlite works without ever going through the event loop: whoever else lives in this thread needs a turn.
     await clock.yield()
+  }
+
+  /** Without a batch nothing would tell that the store is not any more where it was left. */
+  async #look(identity: LogIdentity, cut: AbortSignal): Promise<void> {
+    const { store, clock } = this.#options
+    const stands = await store.positions(identity, cut)
+    this.#lookAt = clock.now() + lookEveryMs
+    if (stands.some((offset, partition) => offset !== this.position(partition))) this.#identity = undefined
   }
 
   /** Reads where the store stands and goes there; also the way back after any trouble. */
@@ -169,6 +183,7 @@ export class Follower {
     this.#goals ??= ends
     this.#intake.reset(positions)
     this.#positions = positions
+    this.#lookAt = this.#options.clock.now() + lookEveryMs
     this.#options.onMoved?.()
     this.#allIsWell()
     this.#lookForGoals()
@@ -193,30 +208,42 @@ export class Follower {
     this.#trouble = undefined
   }
 
-  async #waitOut(error: MillraceError, stop: AbortSignal): Promise<void> {
-    const { clock, store } = this.#options
+  async #waitOut(error: unknown, stop: AbortSignal): Promise<void> {
+    const { clock } = this.#options
     // Whatever was taken may be lost or applied: the store itself says where to go on.
     this.#identity = undefined
-    this.#state = 'waiting'
-    if (this.#trouble !== error.code) {
-      if (this.#trouble === undefined) this.#troubleSince = clock.now()
-      this.#trouble = error.code
-      this.#up.set(0, { store: store.name })
-      this.#logger.warn({ code: error.code, error: error.message }, 'sink.waiting')
-    }
+    const passing = passes(error)
+    this.#state = passing ? 'waiting' : 'refused'
+    this.#tell(asFailure(error), passing)
     await clock.sleep(this.#backoffMs, stop)
-    this.#backoffMs = Math.min(this.#backoffMs * 2, backoffMaxMs)
+    this.#backoffMs = Math.min(this.#backoffMs * 2, passing ? backoffMaxMs : refusedMaxMs)
+  }
+
+  /** Each trouble once. */
+  #tell(error: Error, passing: boolean): void {
+    const { clock, store, onRefused } = this.#options
+    const code = isMillraceError(error) ? error.code : error.name
+    if (this.#trouble === code) return
+    if (this.#trouble === undefined) this.#troubleSince = clock.now()
+    this.#trouble = code
+    this.#up.set(0, { store: store.name })
+    const told = { code, error: error.message }
+    if (passing) {
+      this.#logger.warn(told, 'sink.waiting')
+      return
+    }
+    this.#logger.error(told, 'sink.refused')
+    onRefused?.(error)
   }
 }
 
 /** Trouble that goes away without a human. An offset out of range is judged by the check of history. */
-function passes(error: unknown): error is MillraceError {
+function passes(error: unknown): boolean {
   return isMillraceError(error) && (error.reaction === 'retry' || error.code === 'LOG_OFFSET_OUT_OF_RANGE')
 }
 
-/** What a stop of the sink's own is reported as. */
-export function asFailure(error: unknown): Error {
+function asFailure(error: unknown): Error {
   return error instanceof Error
     ? error
-    : sinkError('SINK_STORE_REFUSED', `The sink stopped: ${String(error)}`, { cause: error })
+    : sinkError('SINK_STORE_REFUSED', `The sink failed: ${String(error)}`, { cause: error })
 }

@@ -3,12 +3,13 @@
  *
  * Both stores are folds of `coupon-result`. The tables move with their offsets in one transaction, so any number of
  * sinks may run at once. Redis follows behind: it never shows a result whose transaction is not committed.
- * A store that is away is waited for, for any time; what no waiting mends stops the sink with an error.
+ * A store that is away is waited for, for any time, and so is one that needs a human: each by itself, while the other one
+ * goes on.
  */
 import type { Clock, Logger, Metrics } from '#core'
 import type { CouponTopics } from '#domain/coupon'
 import { sinkError } from './errors.ts'
-import { Follower, asFailure } from './follower.ts'
+import { Follower } from './follower.ts'
 import type { FollowerState } from './follower.ts'
 import type { SinkLog } from './log-identity.ts'
 import type { RedisClient } from './redis/redis-client.ts'
@@ -52,11 +53,14 @@ export interface SinkState {
 
 export interface Sink {
   /**
-   * Resolves once the stores hold all that the log held at the start; stays pending while one is away. Rejects when
-   * the sink fails first, or with SINK_CLOSED when it is closed first.
+   * Resolves once the stores hold all that the log held at the start; stays pending while one is away or refused.
+   * Rejects with the error when all are refused first, or with SINK_CLOSED when it is closed first.
    */
   readonly ready: Promise<void>
-  /** Resolves with the error when the sink stops by itself; stays pending otherwise. Call `close` then. */
+  /**
+   * Resolves with the first error once no store can be kept up without a human. They are tried again all the same, so
+   * whoever cannot tell anybody else goes on and is told by `state`.
+   */
   readonly failed: Promise<Error>
   state(): SinkState
   /** As this sink knows them; another sink may be further. */
@@ -100,6 +104,15 @@ class RunningSink implements Sink {
     const onCaughtUp = (): void => {
       if (--behind === 0) ready.resolve()
     }
+    const refused = new Map<'sql' | 'redis', Error>()
+    const onRefused = (name: 'sql' | 'redis') => (error: Error) => {
+      refused.set(name, error)
+      const [first] = refused.values()
+      const all = [this.#sql, this.#redis].every((one) => one === undefined || one.state === 'refused')
+      if (!all || first === undefined) return
+      failed.resolve(first)
+      ready.reject(first)
+    }
     const shared = { log, topic: topics.result, clock, logger, metrics, onCaughtUp }
     const topicVersion = topics.version
     this.#sql = new Follower({
@@ -114,6 +127,7 @@ class RunningSink implements Sink {
         rejectedRetentionMs: options.rejectedRetentionMs,
       }),
       onMoved: () => this.#redis?.wakeup(),
+      onRefused: onRefused('sql'),
     })
     if (redis !== undefined) {
       this.#redis = new Follower({
@@ -126,22 +140,13 @@ class RunningSink implements Sink {
           resultRetentionMs: options.resultRetentionMs,
         }),
         limit: (partition) => this.#sql.position(partition),
+        onRefused: onRefused('redis'),
       })
     }
 
-    const run = async (follower: Follower): Promise<void> => {
-      try {
-        await follower.run(this.#stop.signal, this.#cut.signal)
-      } catch (error) {
-        const failure = asFailure(error)
-        logger.error({ error: failure.message }, 'sink.failed')
-        failed.resolve(failure)
-        ready.reject(failure)
-        this.#stop.abort()
-      }
-    }
     const runAll = async (): Promise<void> => {
-      await Promise.all([this.#sql, this.#redis].filter((follower) => follower !== undefined).map(run))
+      const followers = [this.#sql, this.#redis].filter((follower) => follower !== undefined)
+      await Promise.all(followers.map((follower) => follower.run(this.#stop.signal, this.#cut.signal)))
       ready.reject(sinkError('SINK_CLOSED', 'The sink was closed before it had caught up.'))
     }
     this.#ended = runAll()

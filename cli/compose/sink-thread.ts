@@ -4,6 +4,7 @@ import { createCouponReads, openRedis, startSink } from '#sink'
 import type { Sink } from '#sink'
 import { openLog } from './log-access.ts'
 import { openSql } from './open-sql.ts'
+import { readsWhile } from './reads-while.ts'
 import type { SinkThreadData } from './thread-control.ts'
 import { hostThread } from './thread-host.ts'
 import { yieldToOthers } from './thread-priority.ts'
@@ -24,7 +25,11 @@ hostThread<SinkThreadData>('sink', (context) => {
       })
       const sql = openSql(settings, logger)
       opened.push('SQL', () => sql.close())
-      if (data.reads !== undefined) serve(data.reads, createCouponReads(sql))
+      if (data.reads !== undefined)
+        serve(
+          data.reads,
+          readsWhile(() => sink?.state().sql !== 'refused', createCouponReads(sql)),
+        )
       const redis = redisUrl === undefined ? undefined : openRedis(redisUrl)
       if (redis !== undefined) opened.push('Redis', () => redis.close())
       const log = await openLog(data.log, settings, context)
@@ -43,7 +48,8 @@ hostThread<SinkThreadData>('sink', (context) => {
       })
       sink = started
       opened.push('sink', () => started.close())
-      void started.failed.then(fail)
+      // Beside a gateway it goes on: claims are decided without it, and it recovers by itself.
+      if (data.reads === undefined) void started.failed.then(fail)
     },
     works: () => Promise.resolve(),
     checks() {

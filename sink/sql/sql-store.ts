@@ -51,8 +51,11 @@ export class SqlStore implements Store {
   async positions(identity: LogIdentity, signal: AbortSignal): Promise<number[]> {
     const { database } = this.#options
     if (!this.#schemaReady) await ensureSchema(database, signal)
+    // Where the offsets cannot be read the tables may be gone, or others: next time they are looked at again.
+    this.#schemaReady = false
+    const offsets = await readOffsets(database, identity, signal)
     this.#schemaReady = true
-    return readOffsets(database, identity, signal)
+    return offsets
   }
 
   async apply(batch: ResultBatch, identity: LogIdentity, signal: AbortSignal): Promise<boolean> {

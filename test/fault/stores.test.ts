@@ -1,0 +1,3 @@
+import { storeFaults } from '../scenarios/stores.ts'
+
+storeFaults({})

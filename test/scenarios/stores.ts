@@ -1,0 +1,147 @@
+/**
+ * The stores fail one after the other under load: PostgreSQL away, Redis away, Redis flushed, PostgreSQL put back to an older
+ * backup. Claims go on; each failure shows in what that store serves and nowhere else; afterwards both stores are the fold of
+ * the results again.
+ *
+ * `STORE_AWAY_MS` sets how long a store stays away (CI: 3 s; the long form: 60000).
+ */
+import { Redis } from 'ioredis'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SeededRandom, systemClock } from '#core'
+import { startTcpProxy } from '../servers/index.ts'
+import type { TcpProxy } from '../servers/tcp-proxy.ts'
+import { openCoupon } from '../system/commands.ts'
+import { Load } from '../system/load.ts'
+import { decided, endsOf, eventually, loaded } from '../system/settled.ts'
+import { System } from '../system/system.ts'
+import type { SystemOptions } from '../system/system.ts'
+import { verify } from '../system/verify.ts'
+import { VersionWatch } from '../system/version-watch.ts'
+
+const awayMs = Number(process.env['STORE_AWAY_MS'] ?? 3000)
+const seed = Number(process.env['SEED'] ?? 1)
+const coupons = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth']
+/** In the order in which a sink locks them. */
+const tables = ['sink_offset', 'coupon', 'coupon_issue', 'claim_rejected']
+
+export interface StoreFaultOptions extends SystemOptions {
+  /** Starts one more sink on the same stores; both compete for every batch. */
+  readonly secondSink?: (system: System, stores: Readonly<Record<string, string>>) => Promise<void>
+}
+
+export function storeFaults(options: StoreFaultOptions): void {
+  let system: System
+  let sqlWire: TcpProxy
+  let redisWire: TcpProxy
+  let redis: Redis
+
+  beforeAll(async () => {
+    system = await System.create(options)
+    sqlWire = await startTcpProxy(system.databaseUrl)
+    redisWire = await startTcpProxy(system.redisUrl)
+    redis = new Redis(system.redisUrl)
+  })
+  afterAll(async () => {
+    redis.disconnect()
+    await system.destroy()
+    await Promise.all([sqlWire.close(), redisWire.close()])
+  })
+
+  const status = async (path: string): Promise<number> => (await fetch(`${system.url}${path}`)).status
+  const list = '/api/v1/users/user-1/coupons'
+  const onDatabase = async (work: (client: Client) => Promise<unknown>): Promise<void> => {
+    const client = new Client({ connectionString: system.databaseUrl })
+    await client.connect()
+    try {
+      await work(client)
+    } finally {
+      await client.end()
+    }
+  }
+  /** As of one moment, with the offsets that belong to the rows. */
+  const backUp = (): Promise<void> =>
+    onDatabase(async (client) => {
+      await client.query('begin isolation level repeatable read')
+      await client.query('create schema backup')
+      for (const table of tables)
+        await client.query(`create table backup.${table} as select * from public.${table}`)
+      await client.query('commit')
+    })
+  const restore = (): Promise<void> =>
+    onDatabase(async (client) => {
+      await client.query('begin')
+      for (const table of tables) await client.query(`lock table ${table} in access exclusive mode`)
+      await client.query(`truncate ${tables.join(', ')}`)
+      for (const table of tables)
+        await client.query(`insert into public.${table} select * from backup.${table}`)
+      await client.query('commit')
+    })
+
+  test(
+    `stores that fail by turns are made whole again, and nothing else fails with them (SEED=${seed})`,
+    { timeout: 120_000 + 3 * awayMs },
+    async () => {
+      const stores = { DATABASE_URL: sqlWire.url, REDIS_URL: redisWire.url }
+      await system.start(stores)
+      await options.secondSink?.(system, stores)
+      for (const [at, coupon] of coupons.entries())
+        await openCoupon(system, coupon, { stock: 10 ** (2 + (at % 4)), perUserLimit: 1 + (at % 3) })
+      const load = new Load({ system, random: new SeededRandom(seed), coupons, users: 5000, clients: 4 })
+      const watch = new VersionWatch(system, coupons)
+      watch.start()
+      load.start()
+      await eventually('the lists work', async () => (await status(list)) === 200)
+
+      const claimsWhile = async (fault: () => Promise<void>): Promise<void> => {
+        const before = load.acknowledged.length
+        await fault()
+        expect(load.acknowledged.length).toBeGreaterThan(before + 100)
+      }
+      const away = systemClock.sleep.bind(systemClock, awayMs)
+
+      await claimsWhile(async () => {
+        sqlWire.cut()
+        await eventually('the list is unavailable', async () => (await status(list)) === 503)
+        await away()
+        expect(await status('/readyz')).toBe(200)
+        sqlWire.restore()
+        await eventually('the list is back', async () => (await status(list)) === 200)
+      })
+      await backUp()
+
+      await claimsWhile(async () => {
+        redisWire.cut()
+        await away()
+        // Redis serves no list.
+        expect(await status(list)).toBe(200)
+        redisWire.restore()
+      })
+
+      await claimsWhile(async () => {
+        await watch.pausing(() => redis.flushdb())
+        await eventually('Redis is being filled', async () => (await redis.exists('coupon:view:first')) === 1)
+      })
+
+      await claimsWhile(async () => {
+        await watch.pausing(restore)
+        await eventually('the rows come again', () => watch.sqlAhead())
+      })
+
+      await load.stop()
+      await load.finish()
+      expect(new Set(load.statuses.keys())).toEqual(new Set([201, 202, 409]))
+      const claimIds = load.acknowledged.map(({ claimId }) => claimId)
+      await decided(system, claimIds.slice(-20))
+      await loaded(system, endsOf(claimIds))
+      expect(await watch.stop()).toEqual([])
+
+      // At rest nothing comes that would tell a sink of it.
+      await Promise.all([redis.flushdb(), restore()])
+      await loaded(system, endsOf(claimIds))
+      expect(await system.stop()).toBe(0)
+      const { violations } = await verify(system, load.acknowledged)
+      expect(violations).toEqual([])
+    },
+  )
+}
