@@ -25,15 +25,21 @@ interface ConsumeOptions {
   readonly isolation?: 'read_committed' | 'read_uncommitted'
 }
 
+type Compression = 'gzip' | 'snappy' | 'lz4' | 'zstd'
+
 export interface KafkaTools {
   /** The console consumer from the beginning. Keys, values and headers are read as text without tabs and line ends. */
   consume(options: ConsumeOptions): Promise<ConsumedRecord[]>
-  /** The console producer with the default settings of Java's producer: idempotent, its partitioner. */
-  produce(topic: string, records: readonly { readonly key: string; readonly value: string }[]): Promise<void>
+  /** The console producer with the default settings of Java's producer: idempotent, its partitioner, no compression. */
+  produce(
+    topic: string,
+    records: readonly { readonly key: string; readonly value: string }[],
+    compression?: Compression,
+  ): Promise<void>
   /** What `kafka-topics.sh --describe` prints. */
   describeTopic(topic: string): Promise<string>
-  /** What `kafka-consumer-groups.sh --describe` prints. */
-  describeGroup(group: string): Promise<string>
+  /** What `kafka-consumer-groups.sh --describe` prints: its offsets, or with `--members` its members. */
+  describeGroup(group: string, ...parameters: readonly string[]): Promise<string>
   /** What `kafka-transactions.sh` prints for these parameters: `list`, `describe --transactional-id ID`, `find-hanging`. */
   transactions(...parameters: readonly string[]): Promise<string>
   /** Offsets by partition: `latest` is the next one to be written, `earliest` the log's start. */
@@ -74,13 +80,15 @@ export function kafkaTools(brokers: string): KafkaTools {
         .filter((line) => line !== '')
         .map(parseRecord)
     },
-    async produce(topic, records) {
+    async produce(topic, records, compression) {
       const lines = records.map(({ key, value }) => `${key}\t${value}\n`).join('')
-      await run('ConsoleProducer', ['--topic', topic, '--reader-property', 'parse.key=true'], lines)
+      const codec = compression === undefined ? [] : [`--compression-codec=${compression}`]
+      await run('ConsoleProducer', ['--topic', topic, '--reader-property', 'parse.key=true', ...codec], lines)
     },
     describeTopic,
-    async describeGroup(group) {
-      const printed = await run('consumer.group.ConsumerGroupCommand', ['--describe', '--group', group])
+    async describeGroup(group, ...parameters) {
+      const asked = ['--describe', '--group', group, ...parameters]
+      const printed = await run('consumer.group.ConsumerGroupCommand', asked)
       // It ends with 0 all the same.
       if (/^Error:/m.test(printed)) throw new Error(printed)
       return printed
