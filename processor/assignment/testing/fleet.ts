@@ -98,7 +98,7 @@ export class Fleet {
     const seen = new Set<string>()
     for (const { active } of this.members.values()) {
       for (const id of active) {
-        expect(seen.has(id), `two owners of ${id}`).toBe(false)
+        if (seen.has(id)) throw new Error(`two owners of ${id}`)
         seen.add(id)
       }
     }
