@@ -16,18 +16,8 @@ import { metadata } from './protocol/metadata.ts'
 import type { MetadataAnswer } from './protocol/metadata.ts'
 import type { Api } from './protocol/wire.ts'
 import { checkBroker } from './required-apis.ts'
-
-interface PartitionMetadata {
-  readonly leader: number
-  readonly leaderEpoch: number
-  readonly replicas: number
-}
-
-export interface TopicMetadata {
-  readonly topicId: string
-  /** By partition number. */
-  readonly partitions: readonly PartitionMetadata[]
-}
+import { newest } from './topic-metadata.ts'
+import type { TopicMetadata } from './topic-metadata.ts'
 
 /** Waits before a topic that a broker does not know counts as unknown: news of a new one travels. */
 const unknownTopicWaitsMs = [20, 100]
@@ -47,6 +37,8 @@ export class Cluster {
   readonly #coordinators = new Map<string, BrokerAddress>()
   readonly #refreshing = new Map<string, Promise<void>>()
   readonly #stop = new AbortController()
+  /** Who hears of the stop. */
+  readonly #stopped = new Set<() => void>()
   /** Index of the candidate that answered last. */
   #next = 0
   #clusterId = ''
@@ -104,8 +96,20 @@ export class Cluster {
     }
   }
 
+  get isStopped(): boolean {
+    return this.#stop.signal.aborted
+  }
+
+  /** Calls `stopped` when this is closed, unless the answer is called before. */
+  onStop(stopped: () => void): () => void {
+    this.#stopped.add(stopped)
+    return () => this.#stopped.delete(stopped)
+  }
+
+  /** Ends everything under way, of all parts: it fails with NoAnswer, and so does whatever is asked later. */
   async close(): Promise<void> {
     this.#stop.abort()
+    for (const stopped of this.#stopped) stopped()
     await this.#control.close()
   }
 
@@ -116,7 +120,13 @@ export class Cluster {
   /** Connections of the caller's own. @param waitMs how long brokers are asked to wait before they answer */
   connections(waitMs = 0): Connections {
     const requestTimeout = (this.#options.requestTimeout ?? 0) + waitMs
-    return new Connections({ ...this.#options, requestTimeout }, this.metrics)
+    const stop = (): void => void connections.close()
+    const connections: Connections = new Connections({ ...this.#options, requestTimeout }, this.metrics, () =>
+      this.#stopped.delete(stop),
+    )
+    this.#stopped.add(stop)
+    if (this.isStopped) stop()
+    return connections
   }
 
   /** The topic as last heard, or asked for now; undefined when there is none. Errors: NoAnswer and the broker's. */
@@ -200,17 +210,7 @@ export class Cluster {
     for (const { code: topicCode, name, topicId, partitions } of topics) {
       if (topicCode === code.unknownTopicOrPartition) this.#topics.delete(name)
       if (topicCode !== code.none) continue
-      const before = this.#topics.get(name)
-      const heard: PartitionMetadata[] = []
-      for (const { partition, leader, leaderEpoch, replicas } of partitions) {
-        const old = before?.topicId === topicId ? before.partitions[partition] : undefined
-        // A broker that lags behind may still name the leader before: going back to it would be in vain.
-        heard[partition] =
-          old !== undefined && old.leaderEpoch > leaderEpoch
-            ? old
-            : { leader, leaderEpoch, replicas: replicas.length }
-      }
-      this.#topics.set(name, { topicId, partitions: heard })
+      this.#topics.set(name, newest(this.#topics.get(name), topicId, partitions))
     }
   }
 
