@@ -1,5 +1,6 @@
 /** Sends the batches of an appender's partitions: one request a leader at a time holds one batch of each partition. */
 import type { Clock } from '#core'
+import { logError } from '../index.ts'
 import type { AppendBatch } from './append-batch.ts'
 import { inFlightMax } from './append-lane.ts'
 import type { AppendLane } from './append-lane.ts'
@@ -42,6 +43,7 @@ export class AppendSender {
   readonly #destinations = new Map<string, Destination>()
   /** The producer of all partitions that had no gap yet. */
   #producer: ProducerIdentity | undefined
+  readonly #stopListening: () => void
   #scheduled = false
   #alarm: { readonly at: number; readonly stop: AbortController } | undefined
   #settled = Promise.withResolvers<void>()
@@ -58,6 +60,7 @@ export class AppendSender {
     this.#connections = options.cluster.connections()
     this.#requestTimeoutMs = options.requestTimeoutMs
     this.#onUnknownTopic = options.onUnknownTopic
+    this.#stopListening = options.cluster.onStop(() => this.#schedule())
   }
 
   get isIdle(): boolean {
@@ -76,6 +79,7 @@ export class AppendSender {
   }
 
   async close(): Promise<void> {
+    this.#stopListening()
     this.#alarm?.stop.abort()
     await this.#connections.close()
   }
@@ -91,7 +95,10 @@ export class AppendSender {
 
   #send(): void {
     const now = this.#clock.now()
-    for (const lane of this.#lanes) lane.expire(now)
+    for (const lane of this.#lanes) {
+      if (this.#cluster.isStopped) lane.failWaiting(stopped(lane))
+      else lane.expire(now)
+    }
     while (this.#sendRound(now)) continue
     let wakeAt = Infinity
     for (const lane of this.#lanes) {
@@ -281,4 +288,9 @@ export class AppendSender {
     this.#alarm = undefined
     this.#schedule()
   }
+}
+
+function stopped(lane: AppendLane): Error {
+  const message = `Records for ${nameOf(lane)} were not appended: this process stops. Append them again elsewhere.`
+  return logError('LOG_APPEND_FAILED', message)
 }

@@ -12,11 +12,13 @@ export class Connections {
   readonly #options: ConnectionOptions
   readonly #open = new Map<string, Promise<BrokerConnection>>()
   readonly #metrics: DriverMetrics | undefined
+  readonly #onClosed: () => void
   #closed = false
 
-  constructor(options: ConnectionOptions, metrics?: DriverMetrics) {
+  constructor(options: ConnectionOptions, metrics?: DriverMetrics, onClosed: () => void = () => {}) {
     this.#options = options
     this.#metrics = metrics
+    this.#onClosed = onClosed
   }
 
   /** The open connection, or a new one. Errors: NoAnswer, LOG_UNAUTHORIZED. */
@@ -42,6 +44,7 @@ export class Connections {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#onClosed()
     const opening = [...this.#open.values()]
     this.#open.clear()
     await Promise.all(

@@ -33,7 +33,11 @@ export interface KafkaLogOptions {
   readonly metrics?: Metrics
   /** How long the first broker may take to be reached, milliseconds. Default 10,000. */
   readonly openTimeoutMs?: number
-  /** Gives up opening: it then fails with LOG_UNAVAILABLE at once. Without effect once the log is open. */
+  /**
+   * Says that the process stops. Opening is then given up at once, with LOG_UNAVAILABLE. What an open log has under way
+   * gets two seconds to end in order; after that it is ended as if the brokers were gone for good: appends and
+   * transactions fail or are unknown, and all else fails with LOG_UNAVAILABLE.
+   */
   readonly signal?: AbortSignal
   /** How long a record may take to be appended before its append fails, milliseconds. Default 30,000. */
   readonly deliveryTimeoutMs?: number
@@ -41,6 +45,8 @@ export interface KafkaLogOptions {
 
 const defaultOpenTimeoutMs = 10_000
 const defaultDeliveryTimeoutMs = 30_000
+/** Long enough for commits and appends that are answered at all; a process has ten seconds to stop. */
+const stopGraceMs = 2000
 
 /**
  * The log on Apache Kafka 4.0 or newer with transactions version 2.
@@ -76,6 +82,7 @@ class KafkaLog implements Log {
   readonly #deliveryTimeoutMs: number
   readonly #memberships = new Set<KafkaMembership>()
   readonly #others = new Set<KafkaAppender | KafkaReader | KafkaTransactor>()
+  readonly #closed = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(
@@ -91,6 +98,9 @@ class KafkaLog implements Log {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs
     this.#topics = new TopicDirectory(cluster)
     this.admin = new KafkaAdmin(cluster, () => this.#assertOpen())
+    const stops = (): void => void this.#endAfterGrace(options)
+    if (options.signal?.aborted === true) stops()
+    else options.signal?.addEventListener('abort', stops, { signal: this.#closed.signal })
   }
 
   appender(options: AppenderOptions = {}): Appender {
@@ -154,6 +164,14 @@ class KafkaLog implements Log {
   async #close(): Promise<void> {
     await Promise.all([...this.#memberships].map((membership) => membership.leave()))
     await Promise.all([...this.#others].map((other) => other.close()))
+    this.#closed.abort()
+    await this.#cluster.close()
+  }
+
+  async #endAfterGrace({ clock, logger = silentLogger }: KafkaLogOptions): Promise<void> {
+    await clock.sleep(stopGraceMs, this.#closed.signal)
+    if (this.#closed.signal.aborted) return
+    logger.warn({}, 'Kafka does not answer in time for the stop: what is under way is given up')
     await this.#cluster.close()
   }
 
