@@ -1,6 +1,6 @@
 import type { Clock } from '#core'
 
-const firstWaitMs = 5
+const firstWaitMs = 1
 const lastWaitMs = 500
 
 /** Waits between tries of one thing: short at first, doubling, never past its deadline. */
