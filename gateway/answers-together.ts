@@ -11,15 +11,10 @@ import type { Clock } from '#core'
 
 const heldMax = 32
 
-interface Turn {
-  readonly ended: Promise<void>
-  readonly end: () => void
-  answers: number
-}
-
 export class AnswersTogether {
   readonly #clock: Clock
-  #turn: Turn | undefined
+  /** To let those go who wait for the end of this turn. */
+  #held: (() => void)[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -27,21 +22,16 @@ export class AnswersTogether {
 
   /** Resolves, for all who asked during this turn of the event loop, at its end, or once there are enough of them. */
   endOfTurn(): Promise<void> {
-    const turn = (this.#turn ??= this.#begin())
-    turn.answers++
-    if (turn.answers === heldMax) this.#end(turn)
-    return turn.ended
+    return new Promise((resolve) => {
+      this.#held.push(resolve)
+      if (this.#held.length === heldMax) this.#release()
+      else if (this.#held.length === 1) void this.#clock.yield().finally(() => this.#release())
+    })
   }
 
-  #begin(): Turn {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const turn = { ended: promise, end: resolve, answers: 0 }
-    void this.#clock.yield().finally(() => this.#end(turn))
-    return turn
-  }
-
-  #end(turn: Turn): void {
-    if (this.#turn === turn) this.#turn = undefined
-    turn.end()
+  #release(): void {
+    const held = this.#held
+    this.#held = []
+    for (const release of held) release()
   }
 }
