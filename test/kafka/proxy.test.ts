@@ -99,6 +99,26 @@ describe('a proxy before Kafka', () => {
     expect(rule.hits).toBe(1)
   })
 
+  it('passes a late request on although its client has given up', async () => {
+    const topic = `${kafka().prefix}late`
+    const impatient = new Admin({
+      clientId: 'test',
+      bootstrapBrokers: [proxy.brokers],
+      timeout: 200,
+      requestTimeout: 200,
+      retries: 0,
+    })
+    admins.push(impatient)
+    const rule = proxy.rule({ direction: 'request', apiKey: apiKeys.createTopics, nth: 1 }, { lateMs: 600 })
+    await expect(impatient.createTopics({ topics: [topic], partitions: 1, replicas: 1 })).rejects.toThrow()
+    proxy.cut()
+    const patient = new Admin({ clientId: 'test', bootstrapBrokers: [kafka().brokers] })
+    admins.push(patient)
+    expect(rule.hits).toBe(1)
+    expect(await patient.listTopics()).not.toContain(topic)
+    await expect.poll(() => patient.listTopics(), { timeout: 10_000 }).toContain(topic)
+  })
+
   it('ends the connection instead of answering', async () => {
     const rule = proxy.rule({ direction: 'response', apiKey: apiKeys.metadata, nth: 1 }, 'cut')
     await expect(metadata()).rejects.toThrow(/closed/i)

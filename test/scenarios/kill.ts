@@ -7,6 +7,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom, systemClock } from '#core'
 import { openCoupon } from '../system/commands.ts'
+import { checkKeys } from '../system/one-outcome.ts'
 import { Load } from '../system/load.ts'
 import { decided, endsOf, loaded } from '../system/settled.ts'
 import { System } from '../system/system.ts'
@@ -54,16 +55,7 @@ export function kills(options: SystemOptions): void {
       expect(violations).toEqual([])
       const results = histories.flatMap((history) => history.results)
       expect(results.filter(({ reason }) => reason === 'internal-error')).toEqual([])
-      // Invariant 9: under one key there is one outcome, however often it was asked for.
-      const firsts = new Map<string, string>()
-      for (const { couponId, idempotencyKey, nonce, first } of results) {
-        if (idempotencyKey === undefined) continue
-        const name = `${couponId}/${idempotencyKey}`
-        const known = firsts.get(name)
-        const claim = first?.nonce ?? nonce
-        if (known === undefined) firsts.set(name, claim)
-        else expect(claim).toBe(known)
-      }
+      expect(checkKeys(results)).toEqual([])
     },
   )
 }

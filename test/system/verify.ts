@@ -18,17 +18,11 @@ import type { KeyAndValue, PartitionHistory, ResultsView, Violation } from '#dom
 import type { Log } from '#log'
 import { TaskState, changelogTopic, rocksStorage, taskDirectory } from '#state'
 import { TopologyTestDriver, bytes, nullable, typedStore } from '#topology'
-import type { StoreSpec } from '#topology'
+import { stores } from './checkpoints.ts'
 import { readHistories } from './coupon-history.ts'
 import { readTopic } from './read-topic.ts'
 import type { TopicRecord } from './read-topic.ts'
 import type { System } from './system.ts'
-
-const stores: readonly StoreSpec[] = [
-  couponStores.coupons,
-  couponStores.idempotency,
-  couponStores.issuedUsers,
-].toSorted((a, b) => (a.name < b.name ? -1 : 1))
 
 export interface Acknowledged {
   readonly claimId: string

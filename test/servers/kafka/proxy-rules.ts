@@ -46,11 +46,18 @@ export interface FrameMatch {
  * A connection is a stream in either direction, so what follows a held or delayed frame waits behind it.
  * - `pass`: only watch.
  * - `{ delayMs }`: later.
+ * - `{ lateMs }`: later, also when the client has given up meanwhile: it was on its way. For requests.
  * - `hold`: not before `release()`.
  * - `drop`: swallowed; what follows passes.
  * - `cut`: swallowed, and the connection ends. On a response: the broker did it, the client cannot know.
  */
-export type ProxyAction = 'pass' | 'hold' | 'drop' | 'cut' | { readonly delayMs: number }
+export type ProxyAction =
+  | 'pass'
+  | 'hold'
+  | 'drop'
+  | 'cut'
+  | { readonly delayMs: number }
+  | { readonly lateMs: number }
 
 export interface ProxyRule {
   /** How often it has acted. */

@@ -80,6 +80,8 @@ interface Pair {
   /** Requests whose responses have not passed yet. */
   readonly open: Map<number, RequestHeader>
   readonly closed: Promise<void>
+  /** Requests under way that reach the broker whether the client waits for them or not. */
+  late: number
 }
 
 class ListeningProxy implements KafkaProxy {
@@ -183,7 +185,7 @@ class ListeningProxy implements KafkaProxy {
     near.setNoDelay(true)
     far.setNoDelay(true)
     const end = Promise.withResolvers<void>()
-    const pair: Pair = { nodeId, near, far, open: new Map(), closed: end.promise }
+    const pair: Pair = { nodeId, near, far, open: new Map(), closed: end.promise, late: 0 }
     this.#pairs.add(pair)
     const closed = (): void => {
       near.destroy()
@@ -191,7 +193,9 @@ class ListeningProxy implements KafkaProxy {
       this.#pairs.delete(pair)
       end.resolve()
     }
-    near.once('close', closed)
+    near.once('close', () => {
+      if (pair.late === 0) closed()
+    })
     far.once('close', closed)
     void this.#carry(pair, near, far, (bytes) => this.#asRequest(pair, bytes))
     void this.#carry(pair, far, near, (bytes) => asResponse(pair, bytes))
@@ -220,7 +224,13 @@ class ListeningProxy implements KafkaProxy {
           if (action === 'cut') return
           if (action === 'drop') continue
           if (action === 'hold') await Promise.race([verdict?.released, pair.closed])
-          else if (action !== 'pass') await Promise.race([sleep(action.delayMs), pair.closed])
+          else if (action !== 'pass' && 'delayMs' in action)
+            await Promise.race([sleep(action.delayMs), pair.closed])
+          else if (action !== 'pass') {
+            pair.late++
+            await Promise.race([sleep(action.lateMs), pair.closed])
+            pair.late--
+          }
           if (to.destroyed) return
           if (!to.write(bytes)) await Promise.race([once(to, 'drain'), pair.closed])
         }

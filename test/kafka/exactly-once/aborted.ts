@@ -1,0 +1,83 @@
+/** What transactions that were given up have left in the log: readers pass over it, the broker still has it. */
+import { readI64, silentLogger, systemClock } from '#core'
+import { baseOffsetOf, batchAttribute, batchField, batchOverheadBytes } from '#log'
+import { Cluster } from '../../../log/kafka/cluster.ts'
+import { committedBatches } from '../../../log/kafka/committed-batches.ts'
+import { parseKafkaUrl } from '../../../log/kafka/kafka-url.ts'
+import { fetch } from '../../../log/kafka/protocol/fetch.ts'
+import type { FetchedPartition } from '../../../log/kafka/protocol/fetch.ts'
+
+export interface Aborted {
+  readonly transactions: number
+  readonly records: number
+}
+
+/** Of topics on which nothing is undecided. */
+export async function abortedIn(brokers: string, topics: readonly string[]): Promise<Aborted> {
+  const cluster = new Cluster({
+    ...parseKafkaUrl(`kafka://${brokers}`),
+    clock: systemClock,
+    logger: silentLogger,
+  })
+  await cluster.open(10_000)
+  const transactions = new Set<string>()
+  let records = 0
+  try {
+    for (const topic of topics) {
+      const { partitions = [] } = (await cluster.topic(topic)) ?? {}
+      for (const partition of partitions.keys()) {
+        for await (const fetched of everything(cluster, topic, partition)) {
+          for (const batch of abortedBatches(fetched.partition, fetched.from)) {
+            // Each transaction has an epoch of its own.
+            transactions.add(
+              `${readI64(batch, batchField.producerId)} ${batch.readInt16BE(batchField.producerEpoch)}`,
+            )
+            records += batch.readInt32BE(batchField.count)
+          }
+        }
+      }
+    }
+    return { transactions: transactions.size, records }
+  } finally {
+    await cluster.close()
+  }
+}
+
+async function* everything(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+): AsyncGenerator<{ readonly partition: FetchedPartition; readonly from: number }> {
+  const bytesMax = 8 << 20
+  for (let from = 0; ;) {
+    const leader = cluster.leader({ topic, partition })
+    if (leader === undefined) throw new Error(`${topic}-${partition} has no leader`)
+    const positions = [{ topic, partition, offset: from }]
+    const answer = await cluster.to(leader, fetch, {
+      waitMs: 0,
+      bytesMax,
+      partitionBytesMax: bytesMax,
+      positions,
+    })
+    const [fetched] = answer.partitions
+    if (fetched === undefined || fetched.code !== 0)
+      throw new Error(`${topic}-${partition} cannot be fetched: ${fetched?.code ?? answer.code}`)
+    yield { partition: fetched, from }
+    const { nextOffset } = committedBatches(fetched.records, from, fetched.aborted)
+    if (nextOffset === from) return
+    from = nextOffset
+  }
+}
+
+function* abortedBatches({ records, aborted }: FetchedPartition, from: number): Generator<Buffer> {
+  const { batches, nextOffset } = committedBatches(records, from, aborted)
+  const committed = new Set(batches.map((batch) => baseOffsetOf(batch)))
+  for (let at = 0; at + batchOverheadBytes <= records.length;) {
+    const size = records.readInt32BE(at + batchField.batchLength) + batchField.leaderEpoch
+    const batch = records.subarray(at, at + size)
+    at += size
+    const base = baseOffsetOf(batch)
+    if (base < from || base >= nextOffset || committed.has(base)) continue
+    if ((batch.readInt16BE(batchField.attributes) & batchAttribute.control) === 0) yield batch
+  }
+}

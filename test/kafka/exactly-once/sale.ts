@@ -1,0 +1,169 @@
+/** A sale in three processes on Kafka that goes on while a test does harm, and has to be found whole in the end. */
+import { expect } from 'vitest'
+import { SeededRandom, systemClock } from '#core'
+import type { PartitionOffset } from '#log'
+import { checkCheckpointsGrow, checkOffsetsGrow } from '#processor'
+import type { WrittenCheckpoint } from '#processor'
+import { changelogTopic } from '#state'
+import { checkpointsOf, stores } from '../../system/checkpoints.ts'
+import { openCoupon, partitions } from '../../system/commands.ts'
+import { checkAnswers, checkKeys, checkNonces } from '../../system/one-outcome.ts'
+import { Load } from '../../system/load.ts'
+import { decided, endsOf, loaded } from '../../system/settled.ts'
+import { System } from '../../system/system.ts'
+import { verify } from '../../system/verify.ts'
+import { abortedIn } from './aborted.ts'
+import type { Aborted } from './aborted.ts'
+import { seed } from './long-form.ts'
+
+export interface SaleOptions {
+  /** `host:port,…` of the whole system's Kafka. */
+  readonly brokers: string
+  /** What follows `kafka://` in the processor's LOG_URL; `brokers` by default. */
+  readonly processorBrokers?: string
+  readonly clients?: number
+}
+
+export interface SaleReport {
+  readonly requests: number
+  readonly acknowledged: number
+  readonly results: number
+  readonly aborted: Aborted
+}
+
+const watchMs = 50
+const coupons = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth']
+
+export class Sale {
+  readonly system: System
+  readonly load: Load
+  readonly random = new SeededRandom(seed)
+  readonly #options: SaleOptions
+  /** As they became visible. */
+  readonly #committed: PartitionOffset[] = []
+  readonly #checkpoints: WrittenCheckpoint[] = []
+  readonly #stop = new AbortController()
+  #watching: Promise<void> | undefined
+  #life = 0
+
+  private constructor(system: System, options: SaleOptions) {
+    this.system = system
+    this.#options = options
+    const { clients = 24 } = options
+    this.load = new Load({ system, random: this.random, coupons, users: 5000, clients })
+  }
+
+  /** Everything runs and is asked from now on. */
+  static async open(options: SaleOptions): Promise<Sale> {
+    const system = await System.create({ log: 'kafka', apart: true, brokers: options.brokers })
+    const sale = new Sale(system, options)
+    try {
+      await sale.#startAll()
+      for (const [at, coupon] of coupons.entries()) {
+        // Some sell out early, some never.
+        await openCoupon(system, coupon, { stock: 10 ** (2 + at), perUserLimit: 1 + 10 * (at % 3) })
+      }
+      sale.#watching = sale.#watch()
+      sale.load.start()
+      return sale
+    } catch (error) {
+      await sale.destroy()
+      throw error
+    }
+  }
+
+  /** Starts it all again after a stop. */
+  async start(): Promise<void> {
+    await this.#startAll()
+    this.load.start()
+  }
+
+  async #startAll(): Promise<void> {
+    await Promise.all([this.system.start({}, ['gateway', 'sink']), this.startProcessor()])
+  }
+
+  async startProcessor(): Promise<void> {
+    const { brokers, processorBrokers = brokers } = this.#options
+    await this.system.start({ LOG_URL: `kafka://${processorBrokers}` }, ['processor'])
+  }
+
+  /** kill -9; notes how far its state had come. */
+  async killProcessor(): Promise<void> {
+    await this.system.killOnly('processor')
+    for (const { taskId, store, offset } of await checkpointsOf(this.system)) {
+      this.#checkpoints.push({ life: `${taskId} ${this.#life}`, store, offset })
+    }
+  }
+
+  /** The state directory begins a new life. */
+  stateWiped(): void {
+    this.#life++
+  }
+
+  pause(ms: number): Promise<void> {
+    return systemClock.sleep(ms)
+  }
+
+  /** Ends the sale in order, waits until every store has everything, and fails unless all invariants hold. */
+  async settle(): Promise<SaleReport> {
+    const { system, load } = this
+    await load.stop()
+    await load.finish()
+    const claimIds = load.acknowledged.map(({ claimId }) => claimId)
+    expect(claimIds.length).toBeGreaterThan(200)
+    await decided(system, claimIds.slice(-20))
+    await loaded(system, endsOf(claimIds))
+    this.#stop.abort()
+    await this.#watching
+    expect(await system.stop()).toBe(0)
+    const { violations, histories } = await verify(system, load.acknowledged)
+    const results = histories.flatMap((history) => history.results)
+    expect(violations).toEqual([])
+    expect(checkKeys(results)).toEqual([])
+    expect(checkNonces(histories)).toEqual([])
+    expect(checkAnswers(load.acknowledged, results)).toEqual([])
+    expect(checkOffsetsGrow(this.#committed)).toEqual([])
+    expect(checkCheckpointsGrow(this.#checkpoints)).toEqual([])
+    expect(results.filter(({ reason }) => reason === 'internal-error')).toEqual([])
+    const changelogs = stores.map(({ name }) => changelogTopic(system.appId, name))
+    const aborted = await abortedIn(this.#options.brokers, [system.topics.result, ...changelogs])
+    const requests = [...load.statuses.values()].reduce((sum, count) => sum + count, 0)
+    return { requests, acknowledged: claimIds.length, results: results.length, aborted }
+  }
+
+  async destroy(): Promise<void> {
+    this.#stop.abort()
+    await this.load.stop()
+    await this.#watching
+    await this.system.destroy()
+  }
+
+  /** Reads the committed offsets again and again. */
+  #watch(): Promise<void> {
+    const { signal } = this.#stop
+    const { system } = this
+    const { issue: topic } = system.topics
+    const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+    return system.withLog(async ({ admin }) => {
+      while (!signal.aborted) {
+        // A broker that is away may not be asked.
+        const offsets = await admin
+          .committedOffsets(system.appId, inputs, { requireStable: false })
+          .catch(() => [])
+        for (const { offset, ...place } of offsets) {
+          if (offset !== undefined) this.#committed.push({ ...place, offset })
+        }
+        await systemClock.sleep(watchMs, signal)
+      }
+    })
+  }
+}
+
+/** For docs/reliability.md, and to see in CI that something happened. */
+export function tell(what: string, report: SaleReport): void {
+  const { requests, acknowledged, results, aborted } = report
+  console.log(
+    `${what} (SEED=${seed}): ${requests} answers, ${acknowledged} acknowledged, ${results} results, ` +
+      `${aborted.transactions} aborted transactions with ${aborted.records} records in the log`,
+  )
+}
