@@ -26,11 +26,16 @@ export class BrokerConnection {
   readonly #name: string
   readonly #connection: Connection
   readonly #metrics: DriverMetrics | undefined
+  /** What broke it. With TLS 1.3 a broker refuses our certificate only after we hold the connection for open. */
+  #broken: unknown
 
   private constructor(name: string, connection: Connection, metrics: DriverMetrics | undefined) {
     this.#name = name
     this.#connection = connection
     this.#metrics = metrics
+    connection.on('error', (error) => {
+      this.#broken = error
+    })
   }
 
   /**
@@ -59,7 +64,7 @@ export class BrokerConnection {
       const message = `No connection to ${name}: ${reasonOf(error)}`
       const advice = adviceOn(error)
       if (advice === undefined) throw new NoAnswer(message, false, error)
-      throw logError('LOG_UNAUTHORIZED', `${message.replace(/\.$/, '')}. ${advice}`, { cause: error })
+      throw unauthorized(message, advice, error)
     }
     metrics?.connected()
     connection.once('close', () => metrics?.disconnected())
@@ -71,7 +76,7 @@ export class BrokerConnection {
   }
 
   /**
-   * Requests are answered in the order of the calls. Errors: NoAnswer. After a time-out the connection is closed: an
+   * Requests are answered in the order of the calls. Errors: NoAnswer; LOG_UNAUTHORIZED as with `open`. After a time-out the connection is closed: an
    * answer that comes late is never taken for another one's.
    */
   request<Request, Answer>(api: Api<Request, Answer>, request: Request): Promise<Answer> {
@@ -99,9 +104,13 @@ export class BrokerConnection {
         (error, answer) => {
           if (error === null) return resolve(answer as Answer)
           this.#metrics?.unanswered(api.name)
-          const reason = `${api.name} to ${this.#name} got no answer: ${reasonOf(error)}`
+          const cause = this.#broken ?? error
+          const reason = `${api.name} to ${this.#name} got no answer: ${reasonOf(cause)}`
           if (error instanceof RangeError) void this.close()
-          reject(new NoAnswer(reason, true, error))
+          const advice = adviceOn(cause)
+          reject(
+            advice === undefined ? new NoAnswer(reason, true, error) : unauthorized(reason, advice, cause),
+          )
         },
       )
     })
@@ -112,15 +121,19 @@ export class BrokerConnection {
   }
 }
 
+function unauthorized(message: string, advice: string, cause: unknown): Error {
+  return logError('LOG_UNAUTHORIZED', `${message.replace(/\.$/, '')}. ${advice}`, { cause })
+}
+
 /** What to correct; undefined for a failure that may pass by itself. */
 function adviceOn(error: unknown): string | undefined {
   if (error instanceof AuthenticationError) return 'Correct user, password and mechanism in LOG_URL.'
   if (!(error instanceof Error)) return undefined
   const { code } = error as NodeJS.ErrnoException
-  if (code !== undefined && untrusted.test(code))
-    return 'Name the file of the CA that signed its certificate in tlsCa of LOG_URL, and the broker as the certificate does.'
   if (code !== undefined && unwelcome.test(code))
     return 'The broker asks for another certificate: correct tlsCert and tlsKey in LOG_URL.'
+  if (code !== undefined && untrusted.test(code))
+    return 'Name the file of the CA that signed its certificate in tlsCa of LOG_URL, and the broker as the certificate does.'
   return error.cause === undefined ? undefined : adviceOn(error.cause)
 }
 
@@ -132,5 +145,6 @@ const unwelcome = /^ERR_SSL_.*ALERT.*(?:CERTIFICATE|UNKNOWN_CA)/
 /** The library wraps what the socket said. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
-  return cause === undefined ? messageOf(error) : `${messageOf(error)} ${messageOf(cause)}`
+  // OpenSSL ends its texts with a line end.
+  return (cause === undefined ? messageOf(error) : `${messageOf(error)} ${messageOf(cause)}`).trim()
 }
