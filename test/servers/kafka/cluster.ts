@@ -18,6 +18,8 @@ export interface KafkaClusterOptions {
   readonly nodes?: 1 | 3
   /** Added to `server.properties` of every broker; wins over ours. */
   readonly properties?: Readonly<Record<string, string | number>>
+  /** Added to `kafka-storage.sh format`: users with SCRAM, features. */
+  readonly format?: readonly string[]
   /** How many proxies can be put before the brokers at the same time; 1 by default. */
   readonly proxies?: number
 }
@@ -83,7 +85,8 @@ export async function startKafka(options: KafkaClusterOptions = {}): Promise<Kaf
   }
   try {
     for (const own of ports) writeProperties(root, own, ports, options.properties)
-    await Promise.all(ports.map((own) => format(program, clusterId, join(root, String(own.id)))))
+    const parameters = ['--cluster-id', clusterId, ...(options.format ?? [])]
+    await Promise.all(ports.map((own) => format(program, join(root, String(own.id)), parameters)))
     await Promise.all(nodes.map((node) => node.start()))
     await untilComplete(ports, cluster)
     return cluster
@@ -155,11 +158,11 @@ function writeProperties(
 
 async function format(
   { java, classpath }: { readonly java: string; readonly classpath: string },
-  clusterId: string,
   folder: string,
+  added: readonly string[],
 ): Promise<void> {
   const quick = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx128m']
-  const parameters = ['format', '--cluster-id', clusterId, '--config', join(folder, 'server.properties')]
+  const parameters = ['format', '--config', join(folder, 'server.properties'), ...added]
   const tool = [...quick, '-cp', classpath, 'kafka.tools.StorageTool', ...parameters]
   await promisify(execFile)(java, tool)
 }
