@@ -89,10 +89,12 @@ export class Load {
       const path = `/api/v1/coupons/${couponId}/claims`
       const { status, body } = await this.#options.system.http.send('POST', path, { userId }, headers)
       this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
-      const answer = body as Partial<ClaimAnswer>
+      const answer = body as { readonly claimId?: string; readonly status: string | number }
       if (status >= 500) this.#keep(request)
       else if (answer.claimId !== undefined) {
-        const { claimId, status: state = 'rejected' } = answer
+        const { claimId } = answer
+        // A problem's status is that of the response.
+        const state = typeof answer.status === 'string' ? answer.status : 'rejected'
         this.acknowledged.push({ claimId, couponId, userId, status: state, key })
       }
       return status < 500
