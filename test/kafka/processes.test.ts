@@ -103,8 +103,13 @@ describe('several gateways and sinks', () => {
     await loaded(system, endsOf(asked))
     second.close()
 
-    expect(await textOf(`${gateway.url}/metrics`)).toContain('\nmillrace_gateway_appends_total')
-    expect(await textOf(`${sink.url}/metrics`)).toContain('\nsink_store_up{store="sql"} 1')
+    for (const [url, names] of [
+      [gateway.url, ['millrace_gateway_appends_total', 'millrace_kafka_requests_total{api="Produce"}']],
+      [sink.url, ['sink_store_up{store="sql"} 1', 'millrace_kafka_requests_total{api="Fetch"}']],
+    ] as const) {
+      const text = await textOf(`${url}/metrics`)
+      for (const name of names) expect(text).toContain(`\n${name}`)
+    }
     expect(JSON.parse(await textOf(`${sink.url}/readyz`))).toEqual({
       ready: true,
       checks: { sql: true, redis: true },
@@ -159,6 +164,13 @@ describe('a second processor', () => {
       await systemClock.sleep(500)
       await system.killOnly('processor')
       expect(await textOf(`${second.url}/livez`)).toBe('{"live":true}')
+      expect(JSON.parse(await textOf(`${second.url}/readyz`))).toMatchObject({ checks: { log: true } })
+      const text = await textOf(`${second.url}/metrics`)
+      for (const name of [
+        '# TYPE streams_records_processed_total',
+        'millrace_kafka_requests_total{api="JoinGroup"}',
+      ])
+        expect(text).toContain(`\n${name}`)
     })
     const second = others.at(-1)
     expect(await second?.stop()).toBe(0)

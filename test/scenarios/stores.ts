@@ -49,6 +49,16 @@ export function storeFaults(options: StoreFaultOptions): void {
   })
 
   const status = async (path: string): Promise<number> => (await fetch(`${system.url}${path}`)).status
+  /** What the process that has the sink in it says of each store; processes apart say it elsewhere. */
+  const untilTold = async (told: Readonly<Record<string, boolean>>): Promise<void> => {
+    if (options.apart === true) return
+    await eventually(`the stores are ${JSON.stringify(told)}`, async () => {
+      const { checks } = (await (await fetch(`${system.url}/readyz`)).json()) as {
+        checks: Record<string, boolean>
+      }
+      return Object.entries(told).every(([store, follows]) => checks[store] === follows)
+    })
+  }
   const list = '/api/v1/users/user-1/coupons'
   const onDatabase = async (work: (client: Client) => Promise<unknown>): Promise<void> => {
     const client = new Client({ connectionString: system.databaseUrl })
@@ -92,11 +102,12 @@ export function storeFaults(options: StoreFaultOptions): void {
       watch.start()
       load.start()
       await eventually('the lists work', async () => (await status(list)) === 200)
+      await untilTold({ sql: true, redis: true })
 
       const claimsWhile = async (fault: () => Promise<void>): Promise<void> => {
         const before = load.acknowledged.length
         await fault()
-        expect(load.acknowledged.length).toBeGreaterThan(before + 100)
+        await eventually('claims go on', async () => load.acknowledged.length > before + 20)
       }
       const away = systemClock.sleep.bind(systemClock, awayMs)
 
@@ -104,6 +115,7 @@ export function storeFaults(options: StoreFaultOptions): void {
         sqlWire.cut()
         await eventually('the list is unavailable', async () => (await status(list)) === 503)
         await away()
+        await untilTold({ sql: false, redis: true })
         expect(await status('/readyz')).toBe(200)
         sqlWire.restore()
         await eventually('the list is back', async () => (await status(list)) === 200)
@@ -113,9 +125,11 @@ export function storeFaults(options: StoreFaultOptions): void {
       await claimsWhile(async () => {
         redisWire.cut()
         await away()
+        await untilTold({ sql: true, redis: false })
         // Redis serves no list.
         expect(await status(list)).toBe(200)
         redisWire.restore()
+        await untilTold({ sql: true, redis: true })
       })
 
       await claimsWhile(async () => {
