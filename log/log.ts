@@ -110,6 +110,11 @@ export interface LogAdmin {
    * stable offset back. Errors: LOG_UNKNOWN_TOPIC, LOG_UNAUTHORIZED.
    */
   openTransactions(partitions: readonly TopicPartition[]): Promise<readonly string[]>
+  /**
+   * Takes whoever joined under this instance id out of the group, in the place of one that died without a word: its
+   * partitions are free at once. One that lives after all has lost them. Nobody of that name: nothing to do.
+   */
+  removeMember(group: string, instanceId: string): Promise<void>
   /** Forgets the offsets of a group without members. */
   deleteGroup(group: string): Promise<void>
 }

@@ -273,6 +273,32 @@ export function groupTests(define: Define): void {
     await second.leave()
   })
 
+  define('takes out a member by its instance id, and the others have its partitions', async (context) => {
+    const { log, connect, topic, until } = context
+    const name = await topic(2)
+    const group = freshName('group')
+    const dead = await new TestMember('a', []).join(log, group, [name], { instanceId: 'one' })
+    await until('a owns all', () => dead.owned.size === 2)
+    // Nothing of this one's own log is asked: the dead one's may be gone.
+    const other = await connect()
+    await other.admin.removeMember(group, 'nobody')
+    expect(await dead.membership?.confirm()).toBe(true)
+    const stale = dead.metadata()
+    await other.admin.removeMember(group, 'one')
+    const heir = await new TestMember('b', []).join(other, group, [name])
+    await until(
+      'a has lost all',
+      () => dead.events.filter((event) => event.startsWith('a lost')).length === 2,
+    )
+    const transactor = await log.transactor(freshName('tx'))
+    expect(await transactor.prepare(request(name, stale, 1, [['x']]))).toMatchObject({ kind: 'fenced' })
+    await transactor.abort()
+    await transactor.close()
+    await dead.leave()
+    await until('b owns all', () => heir.owned.size === 2)
+    await heir.leave()
+  })
+
   define('refuses to delete a group with members', async ({ log, topic, until }) => {
     const name = await topic()
     const group = freshName('group')

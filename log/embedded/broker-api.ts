@@ -43,6 +43,7 @@ export interface BrokerApi {
     partitions: readonly TopicPartition[],
     requireStable: boolean,
   ): Promise<readonly CommittedOffset[]>
+  removeMember(group: string, instanceId: string): Promise<void>
   deleteGroup(group: string): Promise<void>
 
   joinGroup(request: JoinGroupRequest): Promise<{ readonly memberId: string }>

@@ -146,6 +146,7 @@ function adminOf(broker: BrokerApi): LogAdmin {
       reached(broker.committedOffsets(group, partitions, requireStable)),
     // What is prepared is kept outside of the log until its commit: nothing holds the last stable offset back.
     openTransactions: () => Promise.resolve([]),
+    removeMember: (group, instanceId) => reached(broker.removeMember(group, instanceId)),
     deleteGroup: (group) => reached(broker.deleteGroup(group)),
   }
 }

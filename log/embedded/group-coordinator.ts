@@ -49,9 +49,7 @@ export class GroupCoordinator {
       group = new Group({ name: request.group, partitionsOf: this.#partitionsOf, logger: this.#logger })
       this.#groups.set(request.group, group)
     }
-    const former = group.members.find(
-      (one) => request.instanceId !== undefined && one.instanceId === request.instanceId && !one.leaving,
-    )
+    const former = memberOf(group, request.instanceId)
     const member = new GroupMember({ ...request, memberId: `${request.group}-${randomUUID()}`, session })
     this.#members.set(member.memberId, { group, member, name: request.group })
     group.add(member)
@@ -69,6 +67,12 @@ export class GroupCoordinator {
     if (found === undefined) return
     await found.group.leave(found.member)
     this.#forget(memberId)
+  }
+
+  async removeInstance(name: string, instanceId: string): Promise<void> {
+    const group = this.#groups.get(name)
+    const member = group && memberOf(group, instanceId)
+    if (group !== undefined && member !== undefined) await this.#replace(group, member)
   }
 
   rebalance(memberId: string): void {
@@ -108,6 +112,12 @@ export class GroupCoordinator {
       this.#groups.delete(found.name)
     }
   }
+}
+
+function memberOf(group: Group, instanceId: string | undefined): GroupMember | undefined {
+  return group.members.find(
+    (one) => instanceId !== undefined && one.instanceId === instanceId && !one.leaving,
+  )
 }
 
 function fenced({ group, memberId, generation }: GroupMetadata, why: string): Error {

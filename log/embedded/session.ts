@@ -138,6 +138,11 @@ export class BrokerSession implements BrokerApi {
     return committed
   }
 
+  async removeMember(group: string, instanceId: string): Promise<void> {
+    this.#assertUsable()
+    await this.#broker.groups.removeInstance(group, instanceId)
+  }
+
   async deleteGroup(group: string): Promise<void> {
     this.#assertUsable()
     if (this.#broker.groups.hasMembers(group)) {

@@ -14,6 +14,7 @@ import type { Cluster } from './cluster.ts'
 import { NoAnswer } from './no-answer.ts'
 import { deleteRecords } from './protocol/delete-records.ts'
 import { describeConfigs } from './protocol/describe-configs.ts'
+import { leaveGroup } from './protocol/group-members.ts'
 import { deleteGroups, offsetFetch } from './protocol/group-offsets.ts'
 import { listOffsets } from './protocol/list-offsets.ts'
 import { describeProducers, listTransactions } from './protocol/open-transactions.ts'
@@ -154,6 +155,20 @@ export class KafkaAdmin implements LogAdmin {
         if (answer.code !== code.none) throw brokerError(answer.code, 'open transactions')
       }
       return answers.flatMap(({ transactionalIds }) => transactionalIds)
+    })
+  }
+
+  async removeMember(group: string, instanceId: string): Promise<void> {
+    this.#assertOpen()
+    const reason = 'its process has found it dead'
+    await this.#coordinating(group, async (coordinator) => {
+      const left = await this.#cluster.to(coordinator, leaveGroup, {
+        group,
+        memberId: '',
+        instanceId,
+        reason,
+      })
+      return left.code === code.unknownMemberId ? { code: code.none } : left
     })
   }
 

@@ -81,6 +81,10 @@ export class SimulatedAdmin implements LogAdmin {
     )
   }
 
+  removeMember(group: string, instanceId: string): Promise<void> {
+    return this.#ask('remove member', () => this.#log.broker.groups.removeInstance(group, instanceId))
+  }
+
   deleteGroup(group: string): Promise<void> {
     return this.#ask('delete group', async () => {
       const { groups, offsets, durability } = this.#log.broker

@@ -116,6 +116,11 @@ export class Groups {
     this.#remove(group, memberId)
   }
 
+  removeInstance(name: string, instanceId: string): void {
+    for (const member of this.#group(name).members.values())
+      if (member.instanceId === instanceId) this.#remove(name, member.memberId)
+  }
+
   /** A topic came or went. */
   topicsChanged(): void {
     for (const group of this.#groups.values()) if (group.members.size > 0) this.#rebalance(group)

@@ -51,6 +51,7 @@ function withAdmin(change: (admin: LogAdmin) => Partial<LogAdmin>): Plant {
         deleteRecords: (before) => admin.deleteRecords(before),
         committedOffsets: (group, partitions, options) => admin.committedOffsets(group, partitions, options),
         openTransactions: (partitions) => admin.openTransactions(partitions),
+        removeMember: (group, instanceId) => admin.removeMember(group, instanceId),
         deleteGroup: (group) => admin.deleteGroup(group),
       }
       return { ...portOf(log), admin: { ...same, ...change(admin) } }

@@ -138,6 +138,7 @@ export const heartbeat: Api<HeartbeatRequest, { readonly code: number }> = {
 
 interface LeaveGroupRequest {
   readonly group: string
+  /** Empty: whoever has the instance id (KIP-345). */
   readonly memberId: string
   readonly instanceId: string | undefined
   readonly reason: string
