@@ -4,6 +4,8 @@ import { MillraceError, isMillraceError } from '#core'
 const codes = {
   /** Another process runs on this state directory. */
   PROCESSOR_STATE_IN_USE: { domain: 'user', reaction: 'stop', retrySafe: true },
+  /** Another thread of this process has not closed the state of the task yet. */
+  PROCESSOR_TASK_IN_USE: { domain: 'internal', reaction: 'retry', retrySafe: true },
   /** A topic that the topology reads or writes does not exist, or partition counts do not fit. */
   PROCESSOR_TOPICS: { domain: 'user', reaction: 'stop', retrySafe: true },
   /** Where to go on reading is not known; starting from the beginning would process records again. */

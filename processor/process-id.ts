@@ -20,6 +20,8 @@ export interface ProcessIdentity {
 export interface TaskPositions {
   all(): ReadonlyMap<string, number>
   note(positions: ReadonlyMap<string, number>): void
+  /** The directory of the task is gone. */
+  forget(task: string): void
 }
 
 const key = Buffer.from('process-id')
@@ -61,6 +63,9 @@ function taskPositions(backend: StateBackend): TaskPositions {
           batch.put(Buffer.from(`${positionPrefix}${task}`), Buffer.from(String(position)))
         }
       })
+    },
+    forget(task) {
+      if (known.delete(task)) backend.write((batch) => batch.delete(Buffer.from(`${positionPrefix}${task}`)))
     },
   }
 }

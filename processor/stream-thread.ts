@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { invariant, isMillraceError, messageOf } from '#core'
-import type { Clock, Counter, Histogram, Logger, Metrics } from '#core'
+import type { Clock, Counter, Gauge, Histogram, Logger, Metrics } from '#core'
 import type { GroupMetadata, Log, Membership, TopicPartition, TransactionOutcome, Transactor } from '#log'
 import { taskDirectory } from '#state'
 import type { StateStorage } from '#state'
@@ -18,6 +18,8 @@ import { decodeAssignmentData } from './assignment/assignment-data.ts'
 import type { AssignmentData } from './assignment/assignment-data.ts'
 import { taskAssignor } from './assignment/assignor.ts'
 import { encodeMemberData } from './assignment/member-data.ts'
+import type { PlanOptions } from './assignment/plan.ts'
+import { BackgroundTurns } from './background-turns.ts'
 import { Committer } from './commit/committer.ts'
 import { checkpointsOf, seal } from './commit/seal.ts'
 import type { SealedTransaction } from './commit/seal.ts'
@@ -27,7 +29,12 @@ import { Fetcher } from './fetcher.ts'
 import { offsetMetadata } from './former-owner.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import type { PurgeLimits } from './repartition-purge.ts'
+import { restoreInstruments } from './restore-report.ts'
+import type { RestoreInstruments } from './restore-report.ts'
 import { Signal } from './signal.ts'
+import { AbandonedStates } from './standby/abandoned-states.ts'
+import type { FollowedRole } from './standby/followed-task.ts'
+import { StandbyTasks } from './standby/standby-tasks.ts'
 import { TaskRegistry } from './task-registry.ts'
 import { Task } from './task.ts'
 import type { PoisonHandler } from './task.ts'
@@ -68,6 +75,9 @@ export interface StreamThreadOptions {
   readonly onPoison: PoisonHandler
   readonly repartitionPurge: PurgeLimits
   readonly partitionBufferBytesMax: number
+  readonly placement: PlanOptions
+  /** How long the state of a task that lives elsewhere stays on this disk, milliseconds. */
+  readonly stateCleanupDelayMs: number
 }
 
 /** Transactional ids a thread takes in turn. */
@@ -75,8 +85,8 @@ const transactorCount = 2
 /** Records of one task before the next task has its turn. */
 const shareRecords = 500
 const retryWaitMs = 100
-/** Nobody follows changelogs yet, so tasks move at once, and their new owner restores them. */
-const placement = { standbys: 0, warmUpsMax: 0, acceptableLag: 10_000 }
+/** How often it is noted how far states are, for the assignor after a crash. */
+const noteMs = 10_000
 /** Segments read for one merge transaction: a few milliseconds of work. */
 const mergeBytesMax = 256 << 10
 
@@ -102,6 +112,12 @@ export class StreamThread {
   readonly #purge: RepartitionPurge
   readonly #settling = new Set<Promise<void>>()
   readonly #takeovers = new Map<Task, Takeover>()
+  readonly #turns: BackgroundTurns
+  readonly #standbys: StandbyTasks
+  readonly #abandoned: AbandonedStates
+  /** Following and cleaning up, until they have ended. */
+  #background: Promise<void> = Promise.resolve()
+  #notedAt = -Infinity
   readonly #instruments: Instruments
   #status: ThreadStatus = 'created'
   readonly #transactors: Transactor[] = []
@@ -141,6 +157,17 @@ export class StreamThread {
       limits: options.repartitionPurge,
     })
     this.#alarm = new Alarm(options.clock, () => this.#signal.wake())
+    this.#turns = new BackgroundTurns(options.clock, () =>
+      this.#tasks.running().some(({ hasWork }) => hasWork),
+    )
+    this.#standbys = this.#newStandbys()
+    this.#abandoned = new AbandonedStates({
+      ...options,
+      logger: this.#logger,
+      directoryOf: (taskId) => this.#directoryOf(taskId),
+      used: () => (this.#assignedOnce ? this.#tasksOfProcess() : undefined),
+      delayMs: options.stateCleanupDelayMs,
+    })
     this.#committer = this.#newCommitter()
     this.#draft = this.#newDraft()
   }
@@ -149,12 +176,20 @@ export class StreamThread {
     return this.#status
   }
 
-  tasks(): readonly { readonly taskId: string; readonly status: TaskStatus; readonly lag: number }[] {
-    return this.#tasks.all().map((task) => ({
-      taskId: task.taskId,
-      status: task.status,
-      lag: task.inputs.reduce((sum, input) => sum + Math.max(0, input.highWatermark - input.position), 0),
+  tasks(): readonly TaskDescription[] {
+    const active = this.#tasks.all().map(({ taskId, status, inputs }) => ({
+      taskId,
+      role: 'active' as const,
+      status,
+      lag: inputs.reduce((sum, input) => sum + Math.max(0, input.highWatermark - input.position), 0),
     }))
+    const followed = this.#standbys.all().map(({ taskId, role, lag }) => ({
+      taskId,
+      role,
+      status: 'following' as const,
+      lag,
+    }))
+    return [...active, ...followed]
   }
 
   /** True once tasks were assigned and all of them are restored. */
@@ -179,7 +214,7 @@ export class StreamThread {
     this.#membership = await log.join({
       group: appId,
       topics: [...topics.sources.keys()],
-      assignor: taskAssignor(topology, placement),
+      assignor: taskAssignor(topology, this.#options.placement),
       userData: () => this.#memberData(),
       // A process that comes back takes its own place at once, instead of after the session of the one before.
       instanceId: idPrefix,
@@ -214,16 +249,21 @@ export class StreamThread {
   async #run(): Promise<void> {
     try {
       this.#fetch().catch((error: unknown) => this.#fail(error))
+      this.#background = this.#runBackground()
       while (!this.#stop.signal.aborted) {
         if (this.#failure !== undefined) throw this.#failure.error
         if (this.#handovers.some(({ kind }) => kind === 'lost')) await this.#loseNow()
         if (this.#failedOutcome !== undefined) await this.#recover(this.#failedOutcome)
         if (this.#handovers.length > 0) await this.#revokeNow()
+        this.#notePositions()
         this.#punctuateWallClock()
         const computed = this.#computeSlice()
         const committed = this.#commitWhenPossible()
         if (computed || committed || this.#mergeWhenQuiet()) await this.#options.clock.yield()
-        else await this.#signal.wait()
+        else {
+          this.#turns.quiet()
+          await this.#signal.wait()
+        }
       }
       this.#become('stopping')
       await this.#drain()
@@ -537,13 +577,16 @@ export class StreamThread {
   /** What the assignor is to know of this thread, as of now. */
   #memberData(): Uint8Array {
     const { processId, idPrefix, endPoint, positions } = this.#options
-    const running = new Map(
-      this.#tasks.running().map((task) => [task.taskId, task.state.changelogPosition()]),
-    )
-    positions.note(running)
-    const active = [...running].map(([id, position]) => ({ id, role: 'active' as const, position }))
-    const stored = [...positions.all()].filter(([id]) => this.#tasks.get(id) === undefined)
-    const tasks = [...active, ...stored.map(([id, position]) => ({ id, role: 'stored' as const, position }))]
+    const running = this.#runningPositions()
+    const following = this.#followingPositions()
+    positions.note(new Map([...running, ...following]))
+    const isHere = (id: string): boolean => following.has(id) || this.#tasks.get(id) !== undefined
+    const stored = [...positions.all()].filter(([id]) => !isHere(id))
+    const tasks = [
+      ...[...running].map(([id, position]) => ({ id, role: 'active' as const, position })),
+      ...[...following].map(([id, position]) => ({ id, role: 'following' as const, position })),
+      ...stored.map(([id, position]) => ({ id, role: 'stored' as const, position })),
+    ]
     return encodeMemberData({
       processId,
       idPrefix,
@@ -554,9 +597,26 @@ export class StreamThread {
     })
   }
 
+  #runningPositions(): Map<string, number> {
+    return new Map(this.#tasks.running().map((task) => [task.taskId, task.state.changelogPosition()]))
+  }
+
+  #followingPositions(): Map<string, number> {
+    return new Map(this.#standbys.all().map(({ taskId, state }) => [taskId, state.changelogPosition()]))
+  }
+
+  /** A crash leaves no chance to say how far states are. */
+  #notePositions(): void {
+    const now = this.#options.clock.now()
+    if (now - this.#notedAt < noteMs) return
+    this.#notedAt = now
+    this.#options.positions.note(new Map([...this.#runningPositions(), ...this.#followingPositions()]))
+  }
+
   /** Only notes the new tasks: restoring them must not hold up the group. */
   #assigned(partitions: readonly TopicPartition[], userData: Uint8Array): void {
     this.#fleet = decodeAssignmentData(userData) ?? this.#fleet
+    this.#standbys.want(this.#followedRoles())
     const { topology, topics, onPoison, clock } = this.#options
     for (const { topic, partition } of partitions) {
       const subtopology = topology.subtopologies.find(({ sourceTopics }) => sourceTopics.includes(topic))
@@ -588,6 +648,8 @@ export class StreamThread {
     // The log may be away, or a former owner's transaction undecided.
     const done = this.#untilReachable(`task ${task.taskId}`, signal, async () => {
       if (this.#transactorsGone) await this.#reopenTransactors()
+      const followed = task.hasState ? undefined : await this.#standbys.surrender(task.taskId)
+      if (followed !== undefined) task.attach(followed)
       if (!signal.aborted) await this.#restore(task, signal)
     })
     this.#takeovers.set(task, { abort, done })
@@ -620,14 +682,14 @@ export class StreamThread {
   }
 
   #restore(task: Task, signal: AbortSignal): Promise<void> {
-    const { log, clock, appId, stateDir, storage, topics, exclusiveOutputs, idPrefix } = this.#options
+    const { log, clock, appId, storage, topics, exclusiveOutputs, idPrefix } = this.#options
     return takeOver({
       log,
       clock,
       logger: this.#logger,
       group: appId,
       storage,
-      directory: taskDirectory(stateDir, appId, task.taskId),
+      directory: this.#directoryOf(task.taskId),
       task,
       changelog: (store) => topics.changelog(store),
       deleteRetentionMs: (topic) => topics.deleteRetentionMs(topic),
@@ -635,9 +697,8 @@ export class StreamThread {
       exclusiveOutputs,
       signal,
       isMember: (one) => one === idPrefix || this.#isInFleet(one),
-      onProgress: ({ store, position, target }) => {
-        this.#instruments.restoreRemaining(task.taskId, store, Math.max(0, target - position))
-      },
+      instruments: this.#instruments.restore,
+      turn: (aborted) => this.#turns.next(aborted),
     })
   }
 
@@ -677,10 +738,74 @@ export class StreamThread {
   }
 
   async #closeHandedOver(): Promise<void> {
-    for (const { tasks, done } of this.#handovers.splice(0)) {
-      for (const task of tasks) if (this.#tasks.get(task.taskId) === task) await this.#closeTask(task)
+    for (const { kind, tasks, done } of this.#handovers.splice(0)) {
+      for (const task of tasks) {
+        if (this.#tasks.get(task.taskId) === task) await this.#closeTask(task, kind === 'revoked')
+      }
       done()
     }
+  }
+
+  /** What the group wants followed here. A state is kept open, too, until a task that is to come has come. */
+  #followedRoles(): Map<string, FollowedRole> {
+    const { standby, warmUp, members } = this.#fleet
+    const own = members.find(({ idPrefix }) => idPrefix === this.#options.idPrefix)?.active ?? []
+    const coming = own.filter((taskId) => this.#standbys.isFollowed(taskId))
+    return new Map<string, FollowedRole>([
+      ...coming.map((taskId) => [taskId, 'standby'] as const),
+      ...standby.map((taskId) => [taskId, 'standby'] as const),
+      ...warmUp.map((taskId) => [taskId, 'warm-up'] as const),
+    ])
+  }
+
+  /** What threads of this process run, as far as is known, and what this one follows. */
+  #tasksOfProcess(): ReadonlySet<string> {
+    const { appId, processId } = this.#options
+    const { members, standby, warmUp } = this.#fleet
+    const own = members.filter(({ idPrefix }) => idPrefix.startsWith(`${appId}-${processId}-`))
+    const here = [...this.#tasks.all(), ...this.#standbys.all()].map(({ taskId }) => taskId)
+    return new Set([...own.flatMap(({ active }) => active), ...here, ...standby, ...warmUp])
+  }
+
+  #newStandbys(): StandbyTasks {
+    const { log, clock, storage, topology, topics, placement, positions } = this.#options
+    const { restore, standbyLag } = this.#instruments
+    return new StandbyTasks({
+      log,
+      clock,
+      logger: this.#logger,
+      storage,
+      describe: (taskId) => {
+        const [id, partition] = taskId.split('_').map(Number)
+        const subtopology = topology.subtopologies.find((one) => one.id === id)
+        if (subtopology === undefined || partition === undefined || subtopology.stores.length === 0) {
+          return undefined
+        }
+        return { partition, directory: this.#directoryOf(taskId), stores: subtopology.stores }
+      },
+      changelog: (store) => topics.changelog(store),
+      deleteRetentionMs: (topic) => topics.deleteRetentionMs(topic),
+      isActive: (taskId) => this.#tasks.get(taskId) !== undefined,
+      turn: (aborted) => this.#turns.next(aborted),
+      acceptableLag: placement.acceptableLag,
+      onWarm: (taskId) => {
+        this.#logger.info({ task: taskId }, 'task warmed up, asking the group to move it')
+        this.#membership?.rebalance()
+      },
+      onClosed: (taskId, position) => positions.note(new Map([[taskId, position]])),
+      instruments: { ...restore, lag: standbyLag },
+    })
+  }
+
+  #directoryOf(taskId: string): string {
+    return taskDirectory(this.#options.stateDir, this.#options.appId, taskId)
+  }
+
+  /** What goes wrong with it ends the thread. */
+  async #runBackground(): Promise<void> {
+    const { signal } = this.#stop
+    const fail = (error: unknown): void => this.#fail(error)
+    await Promise.all([this.#standbys.run().catch(fail), this.#abandoned.run(signal).catch(fail)])
   }
 
   #forgetTransactors(): void {
@@ -703,7 +828,8 @@ export class StreamThread {
 
   // --------------------------------------------------------------------------------------------------- life cycle
 
-  async #closeTask(task: Task): Promise<void> {
+  /** @param mayFollow its state may stay open, to be followed */
+  async #closeTask(task: Task, mayFollow = false): Promise<void> {
     const takeover = this.#takeovers.get(task)
     takeover?.abort.abort()
     // What went wrong with it no longer matters, but its hands have to be off the state.
@@ -714,7 +840,10 @@ export class StreamThread {
     }
     this.#tasks.delete(task)
     this.#setTaskStatus(task, 'closed')
-    await task.close()
+    const state = task.detach()
+    if (state === undefined || (mayFollow && this.#standbys.adopt(task.taskId, state))) return
+    await state.close()
+    this.#standbys.released()
   }
 
   async #close(): Promise<void> {
@@ -722,6 +851,7 @@ export class StreamThread {
     await this.#fetcher?.close()
     // A commit that is still under way writes into the state when it is done.
     await this.#settled()
+    await this.#standbys.close(this.#background)
     for (const task of this.#tasks.all()) await this.#closeTask(task)
     for (const { done } of this.#handovers.splice(0)) done()
     await this.#purge.close()
@@ -755,19 +885,24 @@ interface Takeover {
   readonly done: Promise<void>
 }
 
+export interface TaskDescription {
+  readonly taskId: string
+  /** Only an active task processes; the others keep a copy of its state. */
+  readonly role: 'active' | FollowedRole
+  readonly status: TaskStatus | 'following'
+  /** Records that are not processed, or changelog offsets that are not in the copy, as far as is known. */
+  readonly lag: number
+}
+
 interface Instruments {
   readonly processed: Counter
   readonly punctuatorsFailed: Counter
   readonly commit: Histogram
-  restoreRemaining(task: string, store: string, records: number): void
+  readonly restore: RestoreInstruments
+  readonly standbyLag: Gauge
 }
 
 function instrumentsOf(metrics: Metrics): Instruments {
-  const remaining = metrics.gauge({
-    name: 'streams_restore_remaining_records',
-    help: 'Changelog offsets still to be read before the task may process.',
-    labels: ['task', 'store'],
-  })
   return {
     processed: metrics.counter({ name: 'streams_records_processed_total', help: 'Input records processed.' }),
     punctuatorsFailed: metrics.counter({
@@ -780,7 +915,12 @@ function instrumentsOf(metrics: Metrics): Instruments {
       help: 'From sealing a transaction to knowing its outcome.',
       labels: ['outcome'],
     }),
-    restoreRemaining: (task, store, records) => remaining.set(records, { task, store }),
+    restore: restoreInstruments(metrics),
+    standbyLag: metrics.gauge({
+      name: 'streams_standby_lag_records',
+      help: 'Changelog offsets that the copy of a task lacks, as far as is known.',
+      labels: ['task'],
+    }),
   }
 }
 

@@ -12,9 +12,9 @@ import { claimStateDirectory } from './process-id.ts'
 import type { ProcessIdentity } from './process-id.ts'
 import type { PurgeLimits } from './repartition-purge.ts'
 import { StreamThread } from './stream-thread.ts'
-import type { TransactionLimits } from './stream-thread.ts'
+import type { TaskDescription, TransactionLimits } from './stream-thread.ts'
 import type { PoisonHandler } from './task.ts'
-import type { TaskStatus, ThreadStatus } from './task-states.ts'
+import type { ThreadStatus } from './task-states.ts'
 import { prepareTopics } from './topics.ts'
 
 export interface StreamsOptions {
@@ -45,15 +45,31 @@ export interface StreamsOptions {
   readonly repartitionPurge?: Partial<PurgeLimits>
   /** Where others can ask this process for its state; told to everybody in the group. */
   readonly advertisedUrl?: string
+  /**
+   * Copies of each stateful task in other processes, which follow its changelogs, so that one of them goes on at once
+   * when its owner dies. The same everywhere. Default 0.
+   */
+  readonly standbys?: number
+  /** When a task moves to a process that lacks its state. */
+  readonly warmUp?: Partial<WarmUpLimits>
+  /** How long the state of a task that lives elsewhere stays on this disk, milliseconds. Default 10 minutes. */
+  readonly stateCleanupDelayMs?: number
   /** Bytes of one input partition, fetched and not processed. Default 4 MiB. */
   readonly partitionBufferBytesMax?: number
+}
+
+export interface WarmUpLimits {
+  /** A state that is behind by no more records is taken over as it is; another one is warmed up first. Default 10,000. */
+  readonly acceptableLag: number
+  /** Tasks warmed up at once in the whole group; 0: tasks move at once, and wait there until restored. Default 2. */
+  readonly tasksMax: number
 }
 
 export interface StreamsState {
   readonly thread: ThreadStatus
   /** True once every assigned task is restored. */
   readonly ready: boolean
-  readonly tasks: readonly { readonly taskId: string; readonly status: TaskStatus; readonly lag: number }[]
+  readonly tasks: readonly TaskDescription[]
 }
 
 export interface Streams {
@@ -102,6 +118,12 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       onPoison: options.onPoison ?? 'dlq',
       exclusiveOutputs: options.exclusiveOutputs ?? false,
       repartitionPurge: { ...defaultPurge, ...options.repartitionPurge },
+      placement: {
+        standbys: options.standbys ?? 0,
+        acceptableLag: options.warmUp?.acceptableLag ?? 10_000,
+        warmUpsMax: options.warmUp?.tasksMax ?? 2,
+      },
+      stateCleanupDelayMs: options.stateCleanupDelayMs ?? 600_000,
       partitionBufferBytesMax: options.partitionBufferBytesMax ?? 4 << 20,
     })
     return await runThread(thread, identity)

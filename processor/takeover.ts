@@ -8,12 +8,15 @@
 import type { Clock, Logger } from '#core'
 import { isMillraceError } from '#core'
 import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#log'
-import { TaskState, restoreStores, whyUnusable } from '#state'
-import type { ChangelogFacts, RestoreProgress, StateStorage, StoreChangelog, TaskPosition } from '#state'
+import { restoreStores } from '#state'
+import type { ChangelogFacts, StateStorage, StoreChangelog, TaskPosition } from '#state'
 import type { ChangelogIdentity } from './commit/seal.ts'
 import { processorError } from './errors.ts'
 import { decidedEnds, stableOffsets, streamTimeOf } from './former-owner.ts'
 import { assertOutputsEmpty } from './exclusive-outputs.ts'
+import { RestoreReport } from './restore-report.ts'
+import type { RestoreInstruments } from './restore-report.ts'
+import { openTaskState, whyNotContinued, wipeTaskState } from './task-storage.ts'
 import type { Task } from './task.ts'
 
 export interface TakeoverOptions {
@@ -33,7 +36,9 @@ export interface TakeoverOptions {
   readonly signal: AbortSignal
   /** True: the owner of these transactional ids is in the group, and decides what it has open by itself. */
   readonly isMember: (idPrefix: string) => boolean
-  readonly onProgress?: (progress: RestoreProgress) => void
+  readonly instruments: RestoreInstruments
+  /** Waited for before each write, so that tasks that run have their turn. */
+  readonly turn: (signal: AbortSignal) => Promise<void>
 }
 
 /**
@@ -47,10 +52,17 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
   if (options.signal.aborted) return
   const changelogs = await changelogsOf(options)
   task.state.discard()
-  const restored = await restoreStores({ ...options, state: task.state, changelogs })
-  if (restored > 0) options.logger.info({ task: task.taskId, records: restored }, 'task restored')
+  const { clock, logger, instruments } = options
+  const report = new RestoreReport({ taskId: task.taskId, clock, logger, instruments })
+  await restoreStores({
+    ...options,
+    state: task.state,
+    changelogs,
+    onProgress: (progress) => report.note(progress),
+  })
   // A state that is restored half tells nothing about the position.
-  if (options.signal.aborted) return
+  if (options.signal.aborted) return report.dropped()
+  report.done()
   if (options.exclusiveOutputs && task.state.position() === undefined && committed.every(isMissing)) {
     const { partition, subtopology } = task
     const outputs = subtopology.sinks.filter(({ samePartition }) => samePartition)
@@ -85,38 +97,16 @@ async function throwIfOvertaken(
 
 /** Opens the task's state, and wipes it first when it cannot be continued from. */
 async function changelogsOf(options: TakeoverOptions): Promise<StoreChangelog[]> {
-  const { task, logger, directory, storage } = options
+  const { task, clock } = options
   const changelogs = await describeChangelogs(options)
-  if (!task.hasState) task.attach(await openState(options))
-  const unusable = changelogs
-    .map(({ store, facts }) => {
-      const checkpoint = task.state.checkpoint(store)
-      return checkpoint && whyUnusable(checkpoint, facts, options.clock.now())
-    })
-    .find((why) => why !== undefined)
-  if (unusable === undefined) return changelogs
-  logger.warn(
-    { task: task.taskId, directory, why: unusable },
-    'local state wiped, restoring it from the changelog',
-  )
+  const its = { ...options, taskId: task.taskId, stores: task.subtopology.stores }
+  if (!task.hasState) task.attach(await openTaskState(its))
+  const why = whyNotContinued(task.state, changelogs, clock.now())
+  if (why === undefined) return changelogs
   await task.close()
-  await storage.wipe(directory)
-  task.attach(await openState(options))
+  await wipeTaskState(its, why)
+  task.attach(await openTaskState(its))
   return changelogs
-}
-
-async function openState(options: TakeoverOptions): Promise<TaskState> {
-  const { task, directory, logger, storage } = options
-  const open = (): Promise<TaskState> =>
-    TaskState.open({ storage, directory, stores: task.subtopology.stores })
-  try {
-    return await open()
-  } catch (error) {
-    if (!isMillraceError(error) || error.reaction !== 'wipe-restore') throw error
-    logger.warn({ task: task.taskId, directory, error }, 'local state wiped, restoring it from the changelog')
-    await storage.wipe(directory)
-    return open()
-  }
 }
 
 async function describeChangelogs(options: TakeoverOptions): Promise<StoreChangelog[]> {

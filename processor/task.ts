@@ -189,6 +189,15 @@ export class Task implements TaskHost {
     target.check(builder)
   }
 
+  /** Gives the open state away, without what is not committed; undefined when it has none. */
+  detach(): TaskState | undefined {
+    const state = this.#state
+    this.#state = undefined
+    this.#program = undefined
+    state?.discard()
+    return state
+  }
+
   async close(): Promise<void> {
     const state = this.#state
     this.#state = undefined

@@ -2,8 +2,8 @@
  * Restoring a task's stores from their changelogs.
  *
  * Reads read_committed until the fetch position (past control, aborted and compacted records too) reaches the high
- * watermark seen at the start, so a task never processes on top of a state that lacks a committed write. Each poll
- * is one write with its own checkpoint: a crash in the middle continues where it was.
+ * watermark seen at the start, so a task never processes on top of a state that lacks a committed write. What a poll
+ * brings of one store is one write with its own checkpoint: a crash in the middle continues where it was.
  */
 import type { Clock } from '#core'
 import type { Log, Reader } from '#log'
@@ -19,9 +19,13 @@ export interface StoreChangelog {
 
 export interface RestoreProgress {
   readonly store: string
-  /** Changelog offsets: where it goes on, and where it ends (both exclusive). */
+  /** Changelog offsets: where it began, where it goes on, and where it ends (the last two exclusive). */
+  readonly from: number
   readonly position: number
   readonly target: number
+  /** Records applied since the progress before, and their size in bytes. */
+  readonly records: number
+  readonly bytes: number
 }
 
 export interface RestoreOptions {
@@ -30,22 +34,28 @@ export interface RestoreOptions {
   readonly state: TaskState
   readonly changelogs: readonly StoreChangelog[]
   readonly signal: AbortSignal
+  /** Waited for before each write, so that others have their turn; each is at most one fetch of one partition. */
+  readonly turn?: (signal: AbortSignal) => Promise<void>
   readonly onProgress?: (progress: RestoreProgress) => void
 }
 
 /** How long one poll waits for records; only a log that is behind its own high watermark makes it wait. */
 const pollWaitMs = 500
 
+interface Behind extends StoreChangelog {
+  readonly from: number
+}
+
 /** Brings every store up to its changelog's high watermark; returns the number of records applied. */
 export async function restoreStores(options: RestoreOptions): Promise<number> {
-  const behind = new Map<string, StoreChangelog>()
+  const behind = new Map<string, Behind>()
   const reader = options.log.reader()
   try {
     for (const changelog of options.changelogs) {
       const from = options.state.checkpoint(changelog.store)?.offset ?? changelog.facts.start
       if (from >= changelog.facts.end) continue
       reader.seek(changelog, from)
-      behind.set(changelog.topic, changelog)
+      behind.set(changelog.topic, { ...changelog, from })
     }
     let restored = 0
     while (behind.size > 0 && !options.signal.aborted) restored += await restoreOnce(options, reader, behind)
@@ -58,27 +68,35 @@ export async function restoreStores(options: RestoreOptions): Promise<number> {
 async function restoreOnce(
   options: RestoreOptions,
   reader: Reader,
-  behind: Map<string, StoreChangelog>,
+  behind: Map<string, Behind>,
 ): Promise<number> {
+  const { state, clock, signal, turn, onProgress } = options
   let restored = 0
-  for (const records of await reader.poll(pollWaitMs)) {
-    const changelog = behind.get(records.topic)
+  for (const fetched of await reader.poll(pollWaitMs)) {
+    const changelog = behind.get(fetched.topic)
     if (changelog === undefined) continue
-    const { clusterId, topicId } = changelog.facts
-    const writtenAt = options.clock.now()
-    restored += options.state.restore(changelog.store, records, {
+    await turn?.(signal)
+    if (signal.aborted) return restored
+    const { store, from, facts } = changelog
+    const { clusterId, topicId, end: target } = facts
+    const position = fetched.nextOffset
+    const records = state.restore(store, fetched, {
       clusterId,
       topicId,
-      offset: records.nextOffset,
-      writtenAt,
+      offset: position,
+      writtenAt: clock.now(),
     })
+    restored += records
+    onProgress?.({ store, from, position, target, records, bytes: fetched.byteLength })
   }
   for (const [topic, changelog] of behind) {
+    const { store, from, facts } = changelog
     const position = reader.position(changelog) ?? 0
-    options.onProgress?.({ store: changelog.store, position, target: changelog.facts.end })
-    if (position < changelog.facts.end) continue
+    if (position < facts.end) continue
     behind.delete(topic)
     reader.remove(changelog)
+    // The end may be markers and aborted records, of which nothing was written.
+    onProgress?.({ store, from, position, target: facts.end, records: 0, bytes: 0 })
   }
   return restored
 }

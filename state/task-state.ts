@@ -226,6 +226,11 @@ export class TaskState {
     return count
   }
 
+  /** Notes that everything of a store's changelog up to a checkpoint is in the state, without a record of it. */
+  advance(store: string, checkpoint: Checkpoint): void {
+    this.#open(store).backend.write((batch) => putCheckpoint(batch, store, checkpoint))
+  }
+
   /** Offsets of all changelogs that are in the state, added up: how much of it there is. Errors: STATE_UNUSABLE. */
   changelogPosition(): number {
     let position = 0
