@@ -8,7 +8,7 @@ import type { Appender, Log, Transactor } from '#log'
 import { Actor, Scheduler, SimulatedBroker } from '#log/simulated'
 import type { Call, Loss, SimulatedEvent, SimulatedLog, SimulatedTransactor } from '#log/simulated'
 import { startStreams } from '#processor'
-import type { Streams } from '#processor'
+import type { Streams, StreamsOptions } from '#processor'
 import { Coverage } from './coverage.ts'
 import { SimulatedDisk } from './disk.ts'
 import { CouponScenario } from './coupon-scenario.ts'
@@ -306,6 +306,7 @@ export class World {
       limits: { recordsMax: plan.recordsMax, bytesMax: plan.bytesMax },
       partitionBufferBytesMax: plan.bufferBytesMax,
       repartitionPurge: plan.repartitionPurge,
+      ...copiesOf(this.#options.seed),
     })
     void this.#follow(machine, process, starting)
   }
@@ -452,6 +453,20 @@ const expectedEnds = new Set([
   'LOG_UNSTABLE_OFFSETS',
   'LOG_FENCED',
 ])
+
+/**
+ * Whether changelogs are followed, and how soon states are thrown away. Not drawn from the plan's randomness, and off
+ * for the failed seeds, which were found without: they stay the runs that they are.
+ */
+function copiesOf(seed: number): Partial<StreamsOptions> {
+  const standbys = [1, 1, undefined, 2, 0, undefined, undefined][seed % 7]
+  if (standbys === undefined) return {}
+  return {
+    standbys,
+    warmUp: { acceptableLag: 5, tasksMax: 2 },
+    stateCleanupDelayMs: seed % 2 === 0 ? 500 : 60_000,
+  }
+}
 
 /** So that the process's own name is not random. */
 function processIdOf(directory: string, id: string): ReadonlyMap<string, Buffer> {
