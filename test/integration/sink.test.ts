@@ -214,6 +214,23 @@ it('applies a batch only where the tables stand', async () => {
   expect((await sql.query("select 1 from coupon where coupon_id = 'late'")).rows).toEqual([])
 })
 
+it('makes its tables again and fills them when somebody has emptied the database under it', async () => {
+  const sql = await freshPostgres()
+  history.begin()
+  history.go(300)
+  const sink = sinkOf(sql)
+  await caughtUp(sink)
+  await sql.query('drop schema public cascade')
+  await sql.query('create schema public')
+  history.go(200)
+  await eventually(() => sink.state().sql === 'refused')
+  await eventually(() => {
+    const reached = sink.positions().every(({ partition, sql: at }) => at >= log.end(partition))
+    return sink.state().sql === 'following' && reached
+  })
+  await expectTables(sql, log, history.results)
+})
+
 it('takes nothing back when it starts over on tables that are full', async () => {
   const sql = await freshPostgres()
   history.begin()
