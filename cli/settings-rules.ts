@@ -6,6 +6,7 @@ export function contradictions(settings: Settings, kind: ProcessKind): string[] 
   return [
     ...sharedStores(settings, kind),
     ...copiesOfOneDisk(settings),
+    ...threadsOfOneLog(settings, kind),
     ...nestedDirectories(directoriesOf(settings, kind)),
   ]
 }
@@ -26,6 +27,11 @@ function copiesOfOneDisk({ logUrl, replicationFactor = 1 }: Settings): string[] 
   return [
     `REPLICATION_FACTOR: must be 1 or not set, the embedded log keeps one copy; it is "${replicationFactor}".`,
   ]
+}
+
+function threadsOfOneLog({ logUrl, threads }: Settings, kind: ProcessKind): string[] {
+  if (kind !== 'start' || logUrl.kind === 'kafka' || threads === 1) return []
+  return [`THREADS: must be 1, the embedded log shares its thread with the tasks; it is "${threads}".`]
 }
 
 type NamedDirectory = readonly [variable: string, path: string]

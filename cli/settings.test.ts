@@ -73,6 +73,15 @@ describe('readSettings', () => {
   })
 })
 
+describe('THREADS', () => {
+  it('is one with the embedded log, whose thread the tasks share', () => {
+    expect(mistakesOf({ THREADS: '2' }).lines).toEqual([
+      'THREADS: must be 1, the embedded log shares its thread with the tasks; it is "2".',
+    ])
+    expect(readSettings({ THREADS: '2', LOG_URL: 'kafka://h' }).threads).toBe(2)
+  })
+})
+
 describe('settings of a part alone', () => {
   const shared = { LOG_URL: 'kafka://h', DATABASE_URL: 'postgres://u@h/d' }
 

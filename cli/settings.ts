@@ -60,7 +60,7 @@ export const settingsTable = {
   advertisedUrl: optional({
     name: 'ADVERTISED_URL',
     type: 'URL',
-    doc: 'How others reach this gateway, when that is not HOST and PORT: http://… or https://…',
+    doc: 'How others reach this process, when that is not HOST and PORT: http://… or https://…',
     schema: url('http', 'https'),
   }),
   adminToken: optional({
@@ -136,6 +136,20 @@ export const settingsTable = {
     type: 'integer',
     doc: 'Copies of each topic on Kafka, fixed when it is first created; not set: one a broker, at most 3.',
     schema: integer(1, 100),
+  }),
+  threads: setting({
+    name: 'THREADS',
+    type: 'integer',
+    default: '1',
+    doc: 'Stream threads of this process, on Kafka; tasks are shared among the threads of all processes.',
+    schema: integer(1, 64),
+  }),
+  standbys: setting({
+    name: 'STANDBYS',
+    type: 'integer',
+    default: '0',
+    doc: 'Copies of the state of each task in other processes, on Kafka: when a process dies, one of them goes on at once.',
+    schema: integer(0, 8),
   }),
   idempotencyRetentionMs: setting({
     name: 'IDEMPOTENCY_RETENTION',

@@ -2,8 +2,9 @@
  * The typed binding to RocksDB, and the only file that knows `@nxtedition/rocksdb`.
  *
  * Keys and values are Buffers, order is bytewise. Reads and writes are synchronous and block their thread: a caller
- * that must not block runs in a worker. `sync` alone does its waiting elsewhere. One handle belongs to the thread that opened it and is closed by
- * that thread; a worker must close it before it ends (terminating a worker with an open handle crashes the process).
+ * that must not block runs in a worker. `sync` alone does its waiting elsewhere. One handle belongs to the thread that
+ * opened it. A worker closes it before it ends; one that is terminated has it closed on the way, as a crash would leave
+ * it, and the directory is free once the worker is gone. A handle that other threads use as well must not go that way.
  *
  * Errors: ROCKSDB_LOCKED (another process has the directory), ROCKSDB_CORRUPT (it cannot be opened),
  * ROCKSDB_FAILED (a read or a write failed, a full disk among them), ROCKSDB_CLOSED (used after it was closed).

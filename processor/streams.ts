@@ -9,7 +9,7 @@ import type { StateStorage } from '#state'
 import { withAppId } from '#topology'
 import type { Topology } from '#topology'
 import { claimStateDirectory } from './process-id.ts'
-import type { ProcessIdentity } from './process-id.ts'
+import type { ProcessIdentity, TaskPositions } from './process-id.ts'
 import type { PurgeLimits } from './repartition-purge.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { TaskDescription, TransactionLimits } from './stream-thread.ts'
@@ -43,6 +43,8 @@ export interface StreamsOptions {
   readonly deadLetterRetentionMs?: number
   /** When to delete what is processed from repartition topics. Default: every 10,000 records, or after 30 s. */
   readonly repartitionPurge?: Partial<PurgeLimits>
+  /** One of several stream threads of a process. Left out: the only one, and the state directory is claimed for it. */
+  readonly place?: ThreadPlace
   /** Where others can ask this process for its state; told to everybody in the group. */
   readonly advertisedUrl?: string
   /**
@@ -56,6 +58,14 @@ export interface StreamsOptions {
   readonly stateCleanupDelayMs?: number
   /** Bytes of one input partition, fetched and not processed. Default 4 MiB. */
   readonly partitionBufferBytesMax?: number
+}
+
+/** A stream thread's place in a process that has claimed the state directory for all of them. */
+export interface ThreadPlace {
+  /** From 0; no two threads have the same. */
+  readonly number: number
+  readonly processId: string
+  readonly positions: TaskPositions
 }
 
 export interface WarmUpLimits {
@@ -84,6 +94,11 @@ const dayMs = 86_400_000
 const defaultLimits: TransactionLimits = { recordsMax: 10_000, bytesMax: 8 << 20, sliceMsMax: 20 }
 const defaultPurge: PurgeLimits = { records: 10_000, intervalMs: 30_000 }
 
+/** Under which a stream thread is a member of its group, and which begins its transactional ids. */
+export function instanceIdOf(appId: string, { processId, number }: Omit<ThreadPlace, 'positions'>): string {
+  return `${appId}-${processId}-${number}`
+}
+
 /**
  * Starts processing. Resolves once the group is joined; restoring goes on in the background (see `state().ready`).
  * Errors: PROCESSOR_STATE_IN_USE, PROCESSOR_TOPICS, and those of the log.
@@ -91,7 +106,7 @@ const defaultPurge: PurgeLimits = { records: 10_000, intervalMs: 30_000 }
 export async function startStreams(options: StreamsOptions): Promise<Streams> {
   const { appId, stateDir, log, storage = rocksStorage() } = options
   const topology = withAppId(options.topology, appId)
-  const identity = await claimStateDirectory(storage, stateDir, appId)
+  const place = options.place ?? (await claimed(storage, stateDir, appId))
   try {
     const topics = await prepareTopics({
       log,
@@ -107,9 +122,9 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       appId,
       stateDir,
       storage,
-      processId: identity.processId,
-      idPrefix: `${appId}-${identity.processId}-0`,
-      positions: identity.positions,
+      processId: place.processId,
+      idPrefix: instanceIdOf(appId, place),
+      positions: place.positions,
       endPoint: options.advertisedUrl ?? '',
       clock: options.clock,
       logger: options.logger,
@@ -126,14 +141,25 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
       stateCleanupDelayMs: options.stateCleanupDelayMs ?? 600_000,
       partitionBufferBytesMax: options.partitionBufferBytesMax ?? 4 << 20,
     })
-    return await runThread(thread, identity)
+    return await runThread(thread, place)
   } catch (error) {
-    await identity.release()
+    await release(place)
     throw error
   }
 }
 
-async function runThread(thread: StreamThread, identity: ProcessIdentity): Promise<Streams> {
+type ClaimedPlace = ThreadPlace & Pick<ProcessIdentity, 'release'>
+
+async function claimed(storage: StateStorage, stateDir: string, appId: string): Promise<ClaimedPlace> {
+  return { number: 0, ...(await claimStateDirectory(storage, stateDir, appId)) }
+}
+
+/** Only what was claimed here. */
+async function release(place: ThreadPlace | ClaimedPlace): Promise<void> {
+  if ('release' in place) await place.release()
+}
+
+async function runThread(thread: StreamThread, place: ThreadPlace | ClaimedPlace): Promise<Streams> {
   try {
     await thread.start()
   } catch (error) {
@@ -145,7 +171,7 @@ async function runThread(thread: StreamThread, identity: ProcessIdentity): Promi
   })
   const stop = async (): Promise<void> => {
     await thread.stop()
-    await identity.release()
+    await release(place)
   }
   let stopping: Promise<void> | undefined
   return {

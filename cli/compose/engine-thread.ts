@@ -2,9 +2,10 @@
  * The engine's worker: the stream processor, and the embedded log if that is the one, since its writes block their
  * thread. Opens log, then processor; closes in the opposite order.
  */
+import { threadName } from 'node:worker_threads'
 import { isMillraceError } from '#core'
 import { couponTopology } from '#domain/coupon'
-import { startStreams } from '#processor'
+import { connectPositions, startStreams } from '#processor'
 import type { Streams } from '#processor'
 import { openEngineLog } from './engine-log.ts'
 import { startFailed } from './start-failed.ts'
@@ -13,10 +14,11 @@ import { hostThread } from './thread-host.ts'
 import { topicNames } from './topics.ts'
 import { untilReachable } from './until-reachable.ts'
 
-hostThread<EngineThreadData>('engine', (context) => {
-  const { settings, clock, logger, metrics, opened, signal, fail } = context
+hostThread<EngineThreadData>(threadName ?? 'engine', (context) => {
+  const { data, settings, clock, logger, metrics, opened, signal, fail } = context
   const { appId, stateDirectory: stateDir, idempotencyRetentionMs } = settings
   const topology = couponTopology({ topics: topicNames(settings), idempotencyRetentionMs })
+  const place = data.place && { ...data.place, positions: connectPositions(data.place.positions) }
   let streams: Streams | undefined
 
   /** Directories of tasks are opened while others work already; a failed write may be the log's as well. */
@@ -35,6 +37,9 @@ hostThread<EngineThreadData>('engine', (context) => {
           clock,
           logger,
           metrics,
+          ...(place === undefined ? {} : { place }),
+          advertisedUrl: data.url,
+          standbys: settings.standbys,
           exclusiveOutputs: true,
           replicationFactor: settings.replicationFactor,
           deadLetterRetentionMs: settings.deadLetterRetentionMs,

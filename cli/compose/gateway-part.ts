@@ -19,7 +19,7 @@ export interface GatewayPart {
   readonly reads: CouponReads
   readonly registry: MetricsRegistry
   /** Whose metrics are shown with the gateway's. */
-  readonly threads: readonly Thread[]
+  readonly threads: () => readonly Thread[]
   readonly readinessChecks: readonly ReadinessCheck[]
 }
 
@@ -32,7 +32,7 @@ export function gatewayOf({ settings, clock, logger }: ProgramOptions, part: Gat
     clock,
     logger,
     metrics: registry.metrics,
-    metricsText: async () => metricsText([await registry.snapshot(), ...(await threadSnapshots(threads))]),
+    metricsText: async () => metricsText([await registry.snapshot(), ...(await threadSnapshots(threads()))]),
     adminToken: settings.adminToken,
     loopback: isLoopback(settings.host),
     advertisedUrl: settings.advertisedUrl,

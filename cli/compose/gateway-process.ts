@@ -20,7 +20,7 @@ export async function startGatewayProcess(options: ProgramOptions): Promise<Runn
   const gateway = gatewayOf(options, {
     reads: createCouponReads(sql),
     registry,
-    threads: [],
+    threads: () => [],
     readinessChecks: [],
   })
   const http = await serveHttp(gateway, { host: settings.host, port: settings.port, clock })

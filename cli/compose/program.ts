@@ -1,7 +1,7 @@
 /**
  * `millrace start`: every part in one process, and how they are joined.
  *
- * Main thread: HTTP gateway with its view. Engine thread: processor, and the embedded log if that is the one. Sink
+ * Main thread: HTTP gateway with its view. Engine threads: processor, and the embedded log if that is the one. Sink
  * thread: SQL and Redis. HTTP listens before anything else is opened, so a taken port is found before a directory is
  * touched, and `/livez` answers at once; the sink starts last, since nobody waits for it.
  */
@@ -16,10 +16,12 @@ import type { Settings } from '../settings.ts'
 import { attachLog, gatewayOf } from './gateway-part.ts'
 import { LogAccesses, portsOf } from './log-access.ts'
 import { createMetrics } from './metrics.ts'
+import type { ProcessWork } from './process-work.ts'
 import { runProgram } from './running-program.ts'
 import type { ProgramOptions, RunningProgram } from './running-program.ts'
 import { SinkHealth } from './sink-health.ts'
 import { startFailed } from './start-failed.ts'
+import { startEngine } from './stream-threads.ts'
 import { startThread } from './thread.ts'
 import type { Thread } from './thread.ts'
 
@@ -32,7 +34,12 @@ const sinkStopMsMax = 3000
 export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
   const { settings, clock, logger, readableLogs } = options
   const registry = createMetrics({ processMetrics: true })
-  const threads: Thread[] = []
+  let engine: ProcessWork | undefined
+  let sink: Thread | undefined
+  const threads = (): readonly Thread[] => [
+    ...(engine?.threads() ?? []),
+    ...(sink === undefined ? [] : [sink]),
+  ]
   const reads = new MessageChannel()
   const stores = settings.redisUrl === undefined ? ['sql'] : ['sql', 'redis']
   const sinkHealth = new SinkHealth(stores, { clock, logger })
@@ -54,18 +61,14 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const logs = new LogAccesses(settings.logUrl)
   const gatewayLog = logs.another()
   const sinkLog = logs.another()
-  const engine = startThread({
-    name: 'engine',
-    script: new URL('./engine-thread.ts', import.meta.url),
-    data: { settings, readableLogs, logs: logs.served },
-    ports: logs.served,
-  })
-  threads.push(engine)
+  const url = localUrl(settings.host, http.port)
+  const decider = startEngine({ ...options, url, metrics: registry.metrics, logs: logs.served })
+  engine = decider
 
   let log: Log | undefined
   let databaseLock: PgliteLock | undefined
   const startSink = async (signal: AbortSignal): Promise<void> => {
-    const sink = startThread({
+    const copier = startThread({
       name: 'sink',
       script: new URL('./sink-thread.ts', import.meta.url),
       data: { settings, readableLogs, log: sinkLog, reads: reads.port2 },
@@ -73,18 +76,18 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
       // PGlite cannot be interrupted while it opens; its files are safe against it at any moment.
       stopGrace: { ms: sinkStopMsMax, clock },
     })
-    threads.push(sink)
+    sink = copier
     const sinkFailed = (error: unknown): void => {
       if (!signal.aborted) sinkHealth.ended(error)
     }
-    sink.failure.catch(sinkFailed)
-    sinkHealth.started(() => sink.control.checks())
-    await sink.control.start().catch(sinkFailed)
+    copier.failure.catch(sinkFailed)
+    sinkHealth.started(() => copier.control.checks())
+    await copier.control.start().catch(sinkFailed)
   }
   return runProgram(
-    { url: localUrl(settings.host, http.port), clock },
+    { url, clock },
     async ({ signal, opened, readyWhen, fail }) => {
-      engine.failure.catch(fail)
+      decider.failure.catch(fail)
       const waiting = Promise.withResolvers<void>()
       const follow = async (): Promise<void> => {
         const { metrics } = registry
@@ -92,10 +95,10 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
         log = await attachLog(gateway, gatewayLog, options, patience)
       }
       const following = follow()
-      await Promise.all([Promise.race([following, waiting.promise]), engine.control.open()])
+      await Promise.all([Promise.race([following, waiting.promise]), decider.open()])
       databaseLock = await lockDatabase(settings)
       opened()
-      await Promise.all([following, engine.control.start()])
+      await Promise.all([following, decider.start()])
       decides = true
       await readyWhen(async () => (await gateway.ready()).ready)
       if (!signal.aborted) await startSink(signal)
@@ -104,7 +107,8 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
       await http.close()
       await gateway.close()
       await log?.close()
-      for (const thread of threads.toReversed()) await thread.stop()
+      await sink?.stop()
+      await decider.stop()
       await begun
       await databaseLock?.release()
       reads.port1.close()

@@ -1,5 +1,6 @@
 /** How the main thread directs a worker: an interface served over core's rpc on a port of its own. */
 import type { MessagePort } from 'node:worker_threads'
+import type { PositionsShare } from '#processor'
 import type { Settings } from '../settings.ts'
 import type { LogAccess } from './log-access.ts'
 import type { MetricsSnapshot } from './metrics.ts'
@@ -31,6 +32,16 @@ export interface ThreadData {
 export interface EngineThreadData extends ThreadData {
   /** The embedded log is served on each. */
   readonly logs: readonly MessagePort[]
+  /** Where this process can be asked for its state. */
+  readonly url: string
+  /** One of several stream threads; undefined: the only one, which claims the state directory by itself. */
+  readonly place: EnginePlace | undefined
+}
+
+export interface EnginePlace {
+  readonly number: number
+  readonly processId: string
+  readonly positions: PositionsShare
 }
 
 export interface SinkThreadData extends ThreadData {

@@ -13,6 +13,8 @@ export interface Thread {
   readonly failure: Promise<never>
   /** Tells it to close what it has open, and waits until the thread is gone. */
   stop(): Promise<void>
+  /** Ends it at once, whatever it has open. */
+  kill(): Promise<void>
 }
 
 export interface ThreadOptions {
@@ -21,10 +23,7 @@ export interface ThreadOptions {
   readonly data: Omit<ThreadData, 'control'> & Readonly<Record<string, unknown>>
   /** Those in `data`, to be moved. */
   readonly ports: readonly MessagePort[]
-  /**
-   * The thread is ended by force when it takes longer to stop. Never given to a thread that holds a RocksDB handle:
-   * ending it would take the process down with it.
-   */
+  /** The thread is ended by force when it takes longer to stop. */
   readonly stopGrace?: { readonly ms: number; readonly clock: Clock }
 }
 
@@ -65,7 +64,13 @@ export function startThread({ name, script, data, ports, stopGrace }: ThreadOpti
     inTime.abort()
     await late
   }
-  return { name, control, failure, stop: () => (stopping ??= stop()) }
+  const kill = async (): Promise<void> => {
+    stopping ??= Promise.resolve()
+    await worker.terminate()
+    channel.port1.close()
+    await ended
+  }
+  return { name, control, failure, kill, stop: () => (stopping ??= stop()) }
 }
 
 /** What a call says whose thread is gone; why it is gone, `failure` knows. */

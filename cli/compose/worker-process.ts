@@ -1,62 +1,69 @@
 /**
- * `millrace processor` and `millrace sink`: one worker thread that does the work, and the main thread that shows its
- * health, also while the work holds its thread.
+ * `millrace processor` and `millrace sink`: threads that do the work, and the main thread that shows its health, also
+ * while the work holds its threads.
  */
+import type { Metrics } from '#core'
 import { createHealth, serveHttp } from '#gateway'
 import type { Readiness } from '#gateway'
 import { localUrl } from '../banner.ts'
 import { createMetrics, metricsText } from './metrics.ts'
+import { singleThread } from './process-work.ts'
+import type { ProcessWork } from './process-work.ts'
 import { runProgram } from './running-program.ts'
 import type { ProgramOptions, RunningProgram } from './running-program.ts'
+import { startEngine } from './stream-threads.ts'
 import { startThread, threadSnapshots } from './thread.ts'
-import type { Thread, ThreadOptions } from './thread.ts'
+
+/** @param url where the process listens */
+type StartWork = (url: string, metrics: Metrics) => ProcessWork
 
 /** Resolves once it listens. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED. */
-async function startWorkerProcess(options: ProgramOptions, work: ThreadOptions): Promise<RunningProgram> {
+async function startWorkerProcess(options: ProgramOptions, startWork: StartWork): Promise<RunningProgram> {
   const { settings, clock, logger } = options
   const registry = createMetrics({ processMetrics: true })
-  const threads: Thread[] = []
+  let work: ProcessWork | undefined
   const readiness = async (): Promise<Readiness> => {
-    const checks = (await threads[0]?.control.checks().catch(() => undefined)) ?? { thread: false }
+    const checks = (await work?.checks()) ?? { thread: false }
     return { ready: Object.values(checks).every(Boolean), checks }
   }
   const health = createHealth({
     ready: readiness,
     metrics: registry.metrics,
-    metricsText: async () => metricsText([await registry.snapshot(), ...(await threadSnapshots(threads))]),
+    metricsText: async () =>
+      metricsText([await registry.snapshot(), ...(await threadSnapshots(work?.threads() ?? []))]),
     clock,
     logger,
   })
   const http = await serveHttp(health, { host: settings.host, port: settings.port, clock })
-  const thread = startThread(work)
-  threads.push(thread)
+  const url = localUrl(settings.host, http.port)
+  const started = startWork(url, registry.metrics)
+  work = started
   return runProgram(
-    { url: localUrl(settings.host, http.port), clock },
+    { url, clock },
     async (course) => {
-      thread.failure.catch(course.fail)
-      await thread.control.open()
+      started.failure.catch(course.fail)
+      await started.open()
       course.opened()
-      await thread.control.start()
+      await started.start()
       await course.readyWhen(async () => (await readiness()).ready)
     },
     async (begun) => {
       await http.close()
-      await thread.stop()
+      await started.stop()
       await begun
     },
   )
 }
 
 export function startProcessorProcess(options: ProgramOptions): Promise<RunningProgram> {
-  const { settings, readableLogs } = options
-  const script = new URL('./engine-thread.ts', import.meta.url)
-  const data = { settings, readableLogs, logs: [] }
-  return startWorkerProcess(options, { name: 'engine', script, data, ports: [] })
+  return startWorkerProcess(options, (url, metrics) => startEngine({ ...options, url, metrics, logs: [] }))
 }
 
 export function startSinkProcess(options: ProgramOptions): Promise<RunningProgram> {
   const { settings, readableLogs } = options
   const script = new URL('./sink-thread.ts', import.meta.url)
   const data = { settings, readableLogs, log: settings.logUrl, reads: undefined }
-  return startWorkerProcess(options, { name: 'sink', script, data, ports: [] })
+  return startWorkerProcess(options, () =>
+    singleThread(startThread({ name: 'sink', script, data, ports: [] })),
+  )
 }

@@ -13,6 +13,7 @@ export interface Program {
   readonly url: string
   /** SIGTERM; resolves with the exit code once it has ended. */
   stop(): Promise<number | null>
+  readonly pid: number
   /** SIGKILL; resolves once it has ended. */
   kill(): Promise<void>
   /** Resolves with the exit code when it ends, whoever ended it. */
@@ -73,6 +74,7 @@ export async function startProgram(
     }
     return {
       url,
+      pid: child.pid as number,
       ended,
       stop: () => end('SIGTERM'),
       kill: async () => void (await end('SIGKILL')),
