@@ -34,7 +34,7 @@ it(`is restarted (SEED=${seed})`, { timeout }, async () => {
   let restarts = 0
   for (const until = performance.now() + faultMs; restarts === 0 || performance.now() < until; restarts++) {
     await sale.pause(sale.random.integer(500, 2000))
-    await (restarts % 2 === 0 ? node?.stop() : node?.kill())
+    await (restarts % 2 === 0 ? node?.kill() : node?.stop())
     await node?.start()
     await eventually('the gateway is ready again', isReady)
   }

@@ -84,7 +84,11 @@ export class Sale {
 
   async startProcessor(): Promise<void> {
     const { brokers, processorBrokers = brokers } = this.#options
-    await this.system.start({ LOG_URL: `kafka://${processorBrokers}` }, ['processor'])
+    try {
+      await this.system.start({ LOG_URL: `kafka://${processorBrokers}` }, ['processor'])
+    } catch (cause) {
+      throw new Error(`the processor said: ${this.system.stderr}`, { cause })
+    }
   }
 
   /** kill -9; notes how far its state had come. */
@@ -106,6 +110,15 @@ export class Sale {
 
   /** Ends the sale in order, waits until every store has everything, and fails unless all invariants hold. */
   async settle(): Promise<SaleReport> {
+    try {
+      return await this.#settle()
+    } catch (error) {
+      console.error(`What the processes have said:\n${this.system.stderr}`)
+      throw error
+    }
+  }
+
+  async #settle(): Promise<SaleReport> {
     const { system, load } = this
     await load.stop()
     await load.finish()
