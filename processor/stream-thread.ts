@@ -760,11 +760,21 @@ export class StreamThread {
 
   /** What threads of this process run, as far as is known, and what this one follows. */
   #tasksOfProcess(): ReadonlySet<string> {
-    const { appId, processId } = this.#options
-    const { members, standby, warmUp } = this.#fleet
-    const own = members.filter(({ idPrefix }) => idPrefix.startsWith(`${appId}-${processId}-`))
+    const { standby, warmUp } = this.#fleet
     const here = [...this.#tasks.all(), ...this.#standbys.all()].map(({ taskId }) => taskId)
-    return new Set([...own.flatMap(({ active }) => active), ...here, ...standby, ...warmUp])
+    const active = this.#membersOfProcess().flatMap((member) => member.active)
+    return new Set([...active, ...here, ...standby, ...warmUp])
+  }
+
+  /** Another thread of this process, which needs the same directory, is to run the task. */
+  #goesToSibling(taskId: string): boolean {
+    const { idPrefix } = this.#options
+    return this.#membersOfProcess().some((one) => one.idPrefix !== idPrefix && one.active.includes(taskId))
+  }
+
+  #membersOfProcess(): AssignmentData['members'] {
+    const { appId, processId } = this.#options
+    return this.#fleet.members.filter(({ idPrefix }) => idPrefix.startsWith(`${appId}-${processId}-`))
   }
 
   #newStandbys(): StandbyTasks {
@@ -841,7 +851,9 @@ export class StreamThread {
     this.#tasks.delete(task)
     this.#setTaskStatus(task, 'closed')
     const state = task.detach()
-    if (state === undefined || (mayFollow && this.#standbys.adopt(task.taskId, state))) return
+    if (state === undefined) return
+    const follow = mayFollow && !this.#goesToSibling(task.taskId)
+    if (follow && this.#standbys.adopt(task.taskId, state)) return
     await state.close()
     this.#standbys.released()
   }

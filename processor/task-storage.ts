@@ -50,10 +50,15 @@ export function whyNotContinued(
   changelogs: readonly StoreChangelog[],
   now: number,
 ): string | undefined {
-  for (const { store, facts } of changelogs) {
-    const checkpoint = state.checkpoint(store)
-    const why = checkpoint && whyUnusable(checkpoint, facts, now)
-    if (why !== undefined) return why
+  try {
+    for (const { store, facts } of changelogs) {
+      const checkpoint = state.checkpoint(store)
+      const why = checkpoint && whyUnusable(checkpoint, facts, now)
+      if (why !== undefined) return why
+    }
+    return undefined
+  } catch (error) {
+    if (!isMillraceError(error, 'STATE_UNUSABLE')) throw error
+    return error.message
   }
-  return undefined
 }

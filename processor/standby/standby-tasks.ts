@@ -62,7 +62,9 @@ export class StandbyTasks {
   #reader: Reader | undefined
   /** The task whose state is being opened, wiped or closed, and the end of that. */
   #changing: { readonly taskId: string; readonly done: Promise<void> } | undefined
-  #surrendered = new Set<string>()
+  readonly #surrendered = new Set<string>()
+  /** Tasks that were run here until now, and of which the group has not said yet whether they are wanted. */
+  readonly #adopted = new Set<string>()
 
   constructor(options: StandbyOptions) {
     this.#options = options
@@ -71,6 +73,7 @@ export class StandbyTasks {
   /** Follows these from now on, as far as they are not run here, and closes the rest. */
   want(roles: ReadonlyMap<string, FollowedRole>): void {
     this.#wanted = roles
+    this.#adopted.clear()
     for (const [taskId, role] of roles) this.#followed.get(taskId)?.become(role)
     this.#wake()
   }
@@ -83,11 +86,15 @@ export class StandbyTasks {
     return [...this.#followed.values()]
   }
 
-  /** Goes on with the state of a task that was run here until now; false when that is not wanted. */
+  /**
+   * Goes on with the state of a task that was run here until now. Whether that is wanted the group may say only
+   * afterwards: until it does, the state stays open. False when there is nothing to follow.
+   */
   adopt(taskId: string, state: TaskState): boolean {
-    const role = this.#wanted.get(taskId)
+    const role = this.#wanted.get(taskId) ?? 'standby'
     const task = this.#options.describe(taskId)
-    if (role === undefined || task === undefined || this.#stop.signal.aborted) return false
+    if (task === undefined || this.#stop.signal.aborted) return false
+    if (!this.#wanted.has(taskId)) this.#adopted.add(taskId)
     // It was at the end a moment ago; the next fetch says how far that is now.
     const changelogs = task.stores.map(({ name: store }) => {
       const { topic, clusterId, topicId } = this.#options.changelog(store)
@@ -153,8 +160,10 @@ export class StandbyTasks {
 
   /** False when some of it has to be tried again. */
   async #reconcile(): Promise<boolean> {
-    for (const task of this.all())
-      if (!this.#wanted.has(task.taskId)) await this.#change(task.taskId, () => this.#close(task))
+    for (const task of this.all()) {
+      if (this.#wanted.has(task.taskId) || this.#adopted.has(task.taskId)) continue
+      await this.#change(task.taskId, () => this.#close(task))
+    }
     let complete = true
     for (const [taskId, role] of this.#wanted) {
       if (this.#stop.signal.aborted) return true

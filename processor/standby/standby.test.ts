@@ -16,10 +16,10 @@ const partitions = 2
 const stores = ['counts', 'seen']
 
 /** Counts each key, and keeps the values seen under it as a set. */
-function counting(): Topology {
+function counting(persistent = true): Topology {
   const builder = new TopologyBuilder()
-  const counts = keyValueStore({ name: 'counts', key: utf8, value: utf8 })
-  const seen = setStore({ name: 'seen', key: utf8, member: utf8, value: utf8 })
+  const counts = keyValueStore({ name: 'counts', key: utf8, value: utf8, persistent })
+  const seen = setStore({ name: 'seen', key: utf8, member: utf8, value: utf8, persistent })
   const { told } = builder.processor({
     name: 'count',
     from: builder.source({ name: 'source', topics: ['in'], key: utf8, value: utf8 }),
@@ -168,13 +168,17 @@ describe('standbys', () => {
     await expectCounted(harness)
   })
 
-  test('go on at once when the owner leaves, and read the tail only', async () => {
+  test.each([
+    ['on disk', true],
+    ['in memory', false],
+  ])('%s go on at once when the owner leaves, and read the tail only', async (_, persistent) => {
     const harness = await open()
-    const first = await start(harness, 'first', { standbys: 1 })
+    const topology = counting(persistent)
+    const first = await start(harness, 'first', { standbys: 1, topology })
     await feed(harness.log, 500)
     await decided(harness, 1000)
     const { metrics, of } = restoredRecords()
-    const second = await start(harness, 'second', { standbys: 1, metrics })
+    const second = await start(harness, 'second', { standbys: 1, metrics, topology })
     await until(() => tasks(second).join() === '0_0 standby following,0_1 active running')
     await until(() => lag(second) === 0)
     const followed = of('standby')
@@ -191,10 +195,12 @@ describe('standbys', () => {
   test('a task that moves away is followed where it was, without reading it again', async () => {
     const harness = await open()
     const { metrics, of } = restoredRecords()
-    const first = await start(harness, 'first', { standbys: 1, metrics })
+    // In memory, so that nothing but the open state can have it.
+    const topology = counting(false)
+    const first = await start(harness, 'first', { standbys: 1, metrics, topology })
     await feed(harness.log, 300)
     await decided(harness, 600)
-    await start(harness, 'second', { standbys: 1 })
+    await start(harness, 'second', { standbys: 1, topology })
     await until(() => tasks(first).join() === '0_0 active running,0_1 standby following')
     await until(() => lag(first) === 0)
     // Whatever came in between, but not what it had.

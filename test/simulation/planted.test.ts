@@ -8,6 +8,7 @@ import type {
   TransactionRequest,
   Transactor,
 } from '#log'
+import { FollowedTask } from '../../processor/standby/followed-task.ts'
 import { TransactionOutputs } from '../../processor/transaction-outputs.ts'
 import { TaskState } from '#state'
 import { runSeed } from './run.ts'
@@ -215,4 +216,19 @@ test('a log that acknowledges what a power loss then takes', async () => {
     },
   }
   expect(await find(plant, /is not in the log/)).toBeDefined()
+})
+
+test('a standby that moves on without having applied what it read', async () => {
+  const found = await withMethod(
+    FollowedTask.prototype,
+    'apply',
+    function skip(this: FollowedTask, changelog, { nextOffset }, now) {
+      const { store, clusterId, topicId } = changelog
+      this.state.advance(store, { clusterId, topicId, offset: nextOffset, writtenAt: now })
+      changelog.position = changelog.read = nextOffset
+      return 0
+    },
+    () => find({}, /state-is-fold/),
+  )
+  expect(found).toBeDefined()
 })
