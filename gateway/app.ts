@@ -9,11 +9,12 @@ import type { Handler, Route } from './routes/route.ts'
 
 export function createApp(routes: readonly Route[], metrics: RequestMetrics, logger: Logger): Hono {
   const app = new Hono()
+  const answerTo = (error: unknown): Response => answerToError(error, logger)
   // Apart from the methods' own handlers: Hono composes a chain for every request that two handlers match.
   const otherMethods = new Hono()
   for (const [path, methods] of byPath(routes)) {
     for (const [method, handler] of methods) {
-      app.on(method, path, metrics.measured(`${method} ${path}`, answering(handler, logger)))
+      app.on(method, path, metrics.measured(`${method} ${path}`, handler, answerTo))
     }
     const allow = allowed([...methods.keys()])
     otherMethods.all(path, (context) => {
@@ -48,16 +49,9 @@ function allowed(methods: readonly string[]): string {
   return methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
 }
 
-/** Errors become answers here, inside of the measuring, so that they are counted under their route. */
-function answering(handler: Handler, logger: Logger): Handler {
-  return async (context) => {
-    try {
-      return await handler(context)
-    } catch (error) {
-      if (error instanceof ClientGone) return nobodyThere(error, logger)
-      return problemOf(error)?.response() ?? unexpected(error, logger)
-    }
-  }
+function answerToError(error: unknown, logger: Logger): Response {
+  if (error instanceof ClientGone) return nobodyThere(error, logger)
+  return problemOf(error)?.response() ?? unexpected(error, logger)
 }
 
 /** Sent to nobody; the status, which others use for this as well, is for the counts. */

@@ -29,19 +29,17 @@ export class RequestMetrics {
     })
   }
 
-  /** The same handler, counted under `route` (a pattern, never an address with ids). */
-  measured(route: string, handler: Handler): Handler {
+  /** The same handler, counted under `route` (a pattern, never an address with ids); its errors become answers. */
+  measured(route: string, handler: Handler, answerTo: (error: unknown) => Response): Handler {
     return async (context) => {
-      const sampled = --this.#untilSample === 0
-      if (!sampled) {
-        const response = await handler(context)
-        this.count(route, response.status)
-        return response
+      const startedAt = this.#sampledAt()
+      let response: Response
+      try {
+        response = await handler(context)
+      } catch (error) {
+        response = answerTo(error)
       }
-      this.#untilSample = sampleEvery
-      const startedAt = this.#clock.now()
-      const response = await handler(context)
-      this.#duration.observe((this.#clock.now() - startedAt) / 1000, { route })
+      if (startedAt !== undefined) this.#duration.observe((this.#clock.now() - startedAt) / 1000, { route })
       this.count(route, response.status)
       return response
     }
@@ -60,5 +58,11 @@ export class RequestMetrics {
       if (entry.count > 0) this.#requests.add(entry.count, { route: entry.route, status: entry.status })
       entry.count = 0
     }
+  }
+
+  #sampledAt(): number | undefined {
+    if (--this.#untilSample > 0) return undefined
+    this.#untilSample = sampleEvery
+    return this.#clock.now()
   }
 }

@@ -51,9 +51,13 @@ function tooLarge(): HttpProblem {
   return new HttpProblem('payload-too-large', { detail: `A body has at most ${bodyBytesMax} bytes.` })
 }
 
+/** With a length that the server has checked the body is read in one go; without one it is counted as it comes. */
 async function readText(request: Request): Promise<string> {
   try {
-    return await receive(request)
+    const length = request.headers.get('content-length')
+    if (length === null || request.headers.get('transfer-encoding') !== null) return await counted(request)
+    if (Number(length) > bodyBytesMax) throw tooLarge()
+    return await request.text()
   } catch (error) {
     throw isDisconnect(error, request) ? new ClientGone(error) : error
   }
@@ -71,13 +75,7 @@ function isDisconnect(error: unknown, request: Request): boolean {
   )
 }
 
-/** With a length that the server has checked the body is read in one go; without one it is counted as it comes. */
-async function receive(request: Request): Promise<string> {
-  const length = request.headers.get('content-length')
-  if (length !== null && request.headers.get('transfer-encoding') === null) {
-    if (Number(length) > bodyBytesMax) throw tooLarge()
-    return request.text()
-  }
+async function counted(request: Request): Promise<string> {
   const body = request.body
   if (body === null) return ''
   const chunks: Uint8Array[] = []
