@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly coupons: readonly string[]
   readonly users: number
   readonly clients: number
+  /** Each client waits so long after each answer, milliseconds. Default 0. */
+  readonly everyMs?: number
 }
 
 interface Request {
@@ -65,7 +67,9 @@ export class Load {
   }
 
   async #client(): Promise<void> {
+    const { everyMs = 0 } = this.#options
     while (this.#running) {
+      if (everyMs > 0) await systemClock.sleep(everyMs)
       const again = this.#options.random.next() < 0.3 ? this.#open.shift() : undefined
       if (!(await this.#ask(again ?? this.#request()))) await systemClock.sleep(5)
     }

@@ -43,7 +43,8 @@ export async function abortedIn(brokers: string, topics: readonly string[]): Pro
   }
 }
 
-async function* everything(
+/** A partition from its first offset to its end, with what was aborted. */
+export async function* everything(
   cluster: Cluster,
   topic: string,
   partition: number,

@@ -1,0 +1,108 @@
+/**
+ * Who committed what, as the log has it: the producer id of each committed transaction leads to a transactional id, and
+ * that names the stream thread. A thread that takes a task over may write one unbroken run of transactions; two threads
+ * that both commit a task would take turns, and leave more runs than they took it over.
+ */
+import { readI64, silentLogger, systemClock } from '#core'
+import { batchField } from '#log'
+import { Cluster } from '../../log/kafka/cluster.ts'
+import { committedBatches } from '../../log/kafka/committed-batches.ts'
+import { parseKafkaUrl } from '../../log/kafka/kafka-url.ts'
+import type { Api } from '../../log/kafka/protocol/wire.ts'
+import { everything } from '../kafka/exactly-once/aborted.ts'
+import type { Takeover } from './processor-log.ts'
+
+interface OwnedProducer {
+  readonly producerId: number
+  readonly transactionalId: string
+}
+
+/** Every transactional id that the asked broker coordinates, with its producer id of now. */
+const listProducers: Api<null, { readonly code: number; readonly producers: OwnedProducer[] }> = {
+  key: 66,
+  version: 0,
+  name: 'ListTransactions',
+  encode(out) {
+    out.primitives([], () => undefined)
+    out.primitives([], () => undefined)
+    out.tags()
+  },
+  decode(from) {
+    from.i32()
+    const code = from.i16()
+    from.primitives(() => from.string())
+    const producers = from.array(() => {
+      const transactionalId = from.string()
+      const producerId = from.i64()
+      from.string()
+      return { transactionalId, producerId }
+    })
+    from.tags()
+    return { code, producers }
+  },
+}
+
+export class Owners {
+  readonly #cluster: Cluster
+  /** The stream thread, by producer id. A transactional id gets another producer id when its epochs are used up. */
+  readonly #threads = new Map<number, string>()
+
+  private constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  static async open(brokers: string): Promise<Owners> {
+    const cluster = new Cluster({
+      ...parseKafkaUrl(`kafka://${brokers}`),
+      clock: systemClock,
+      logger: silentLogger,
+    })
+    await cluster.open(10_000)
+    return new Owners(cluster)
+  }
+
+  /** Learns the producer ids of now. */
+  async look(): Promise<void> {
+    for (const broker of this.#cluster.brokers) {
+      const { producers } = await this.#cluster.to(broker, listProducers, null)
+      for (const { producerId, transactionalId } of producers)
+        this.#threads.set(producerId, transactionalId.slice(0, transactionalId.lastIndexOf('-')))
+    }
+  }
+
+  /** What speaks against one owner at a time; every partition of the topic is one task's. */
+  async check(topic: string, takeovers: readonly Takeover[]): Promise<string[]> {
+    await this.look()
+    const { partitions = [] } = (await this.#cluster.topic(topic)) ?? {}
+    const violations: string[] = []
+    for (const partition of partitions.keys()) {
+      const runs = await this.#runs(topic, partition)
+      for (const owner of new Set(runs)) {
+        const wrote = runs.filter((one) => one === owner).length
+        const took = takeovers.filter((one) => one.owner === owner && one.task === `0_${partition}`).length
+        if (wrote > took)
+          violations.push(
+            `${owner} took task 0_${partition} over ${took} times, and wrote ${wrote} runs of it`,
+          )
+      }
+    }
+    return violations
+  }
+
+  close(): Promise<void> {
+    return this.#cluster.close()
+  }
+
+  /** The owners of a partition's transactions, one after the other. */
+  async #runs(topic: string, partition: number): Promise<string[]> {
+    const runs: string[] = []
+    for await (const { partition: fetched, from } of everything(this.#cluster, topic, partition)) {
+      for (const batch of committedBatches(fetched.records, from, fetched.aborted).batches) {
+        const producerId = readI64(batch, batchField.producerId)
+        const owner = this.#threads.get(producerId) ?? `the unknown producer ${producerId}`
+        if (runs.at(-1) !== owner) runs.push(owner)
+      }
+    }
+    return runs
+  }
+}

@@ -1,0 +1,87 @@
+/** Processors of one system that come and go, each with a state directory of its own, and what they have logged. */
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '#core'
+import { startProgram } from '../../cli/demo/program.ts'
+import type { Program, ProgramEnvironment } from '../../cli/demo/program.ts'
+import type { System } from '../system/system.ts'
+import { ProcessorLog } from './processor-log.ts'
+
+export interface Processor {
+  readonly name: string
+  /** Its state directory. */
+  readonly stateDir: string
+  readonly log: ProcessorLog
+  readonly program: Program
+}
+
+const preload = fileURLToPath(new URL('fault-preload.ts', import.meta.url))
+
+export class Processors {
+  readonly #system: System
+  readonly #environment: ProgramEnvironment
+  readonly #running = new Map<string, Processor>()
+  /** Of all that ever ran, by name: a processor that is started again goes on in it. */
+  readonly #logs = new Map<string, ProcessorLog>()
+
+  /** @param environment beside what leads to the system */
+  constructor(system: System, environment: ProgramEnvironment) {
+    this.#system = system
+    this.#environment = environment
+  }
+
+  get running(): readonly Processor[] {
+    return [...this.#running.values()]
+  }
+
+  get logs(): readonly ProcessorLog[] {
+    return [...this.#logs.values()]
+  }
+
+  /** Starts it, or starts it again on its state; resolves once it is ready. */
+  async start(name: string, environment: ProgramEnvironment = {}): Promise<Processor> {
+    const log = this.#logs.get(name) ?? new ProcessorLog(name)
+    this.#logs.set(name, log)
+    log.started()
+    const directory = join(this.#system.directory, name)
+    const program = await startProgram(directory, systemClock, {
+      kind: 'processor',
+      environment: {
+        ...this.#system.environment,
+        LOG_LEVEL: 'info',
+        NODE_OPTIONS: `--import=${preload}`,
+        ...this.#environment,
+        ...environment,
+      },
+      onStderr: (text) => log.write(text),
+    })
+    const processor = { name, stateDir: join(directory, 'state'), log, program }
+    this.#running.set(name, processor)
+    return processor
+  }
+
+  /** kill -9. */
+  async kill(processor: Processor): Promise<void> {
+    this.#running.delete(processor.name)
+    await processor.program.kill()
+  }
+
+  /** SIGTERM; the exit code. */
+  async stop(processor: Processor): Promise<number | null> {
+    this.#running.delete(processor.name)
+    return processor.program.stop()
+  }
+
+  /** It has ended by itself. */
+  forget(processor: Processor): void {
+    this.#running.delete(processor.name)
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all(this.running.map((processor) => this.kill(processor)))
+  }
+}
+
+export function send(processor: Processor, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGUSR2'): void {
+  process.kill(processor.program.pid, signal)
+}
