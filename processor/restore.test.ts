@@ -96,6 +96,7 @@ test('a restore that ends in the middle goes on from there, whole', async () => 
   })
   expect(first).toBeGreaterThan(0)
   const reached = state.checkpoint('kept')?.offset ?? 0
+  expect(reached).toBeGreaterThan(changelog.facts.start)
   await state.close()
   state = await openState(directory)
   expect(state.checkpoint('kept')?.offset).toBe(reached)
