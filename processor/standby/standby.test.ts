@@ -9,6 +9,7 @@ import { TaskState, rocksStorage } from '#state'
 import { TopologyBuilder, keyValueStore, output, setStore, utf8 } from '#topology'
 import type { Topology } from '#topology'
 import { checkStateIsFold, foldChangelog } from '../checkers/index.ts'
+import { claimStateDirectory } from '../process-id.ts'
 import type { Streams, StreamsOptions } from '../streams.ts'
 import { EngineHarness } from '../testing/engine-harness.ts'
 
@@ -263,4 +264,33 @@ describe('what lies on disk', () => {
     expect(await directories()).toContain('0_0')
     expect(tasks(first)).toEqual(['0_0 active running'])
   })
+})
+
+test('threads of one process hand a task to each other, and one of them keeps no copy for another', async () => {
+  const harness = await open()
+  const stateDir = join(harness.root, 'process')
+  const identity = await claimStateDirectory(rocksStorage(), stateDir, 'app')
+  onTestFinished(() => identity.release())
+  const { processId, positions } = identity
+  const thread = (number: number): Promise<Streams> =>
+    start(harness, 'process', { standbys: 1, place: { number, processId, positions } })
+  const zero = await thread(0)
+  await feed(harness.log, 200)
+  await decided(harness, 400)
+  const one = await thread(1)
+  await until(() => tasks(one).join() === '0_1 active running')
+  await until(() => tasks(zero).join() === '0_0 active running')
+  const other = await start(harness, 'other', { standbys: 1 })
+  await until(() => tasks(other).length === 2)
+  await feed(harness.log, 50)
+  await decided(harness, 500)
+  await one.stop()
+  await until(
+    () => [...tasks(zero), ...tasks(other)].filter((task) => task.includes('active running')).length === 2,
+  )
+  await feed(harness.log, 50)
+  await decided(harness, 600)
+  await expectCounted(harness)
+  await zero.stop()
+  await other.stop()
 })
