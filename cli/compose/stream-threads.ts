@@ -3,7 +3,7 @@
  * them, and tells the group in the place of one that died.
  */
 import type { MessagePort } from 'node:worker_threads'
-import { isMillraceError, noMetrics } from '#core'
+import { isMillraceError, silentLogger } from '#core'
 import type { Metrics } from '#core'
 import type { Log } from '#log'
 import { SharedPositions, claimStateDirectory, instanceIdOf } from '#processor'
@@ -123,19 +123,13 @@ class StreamThreads implements ProcessWork {
   }
 
   async #openLog(): Promise<Log> {
-    const { settings, clock, logger } = this.#options
+    const { settings, clock } = this.#options
     const { logUrl } = settings
     if (logUrl.kind !== 'kafka') throw new TypeError('only Kafka has stream threads that others outlive')
     const { openKafkaLog } = await import('#log/kafka')
-    const { signal } = this.#stop
-    return untilReachable(
-      () => openKafkaLog({ url: logUrl.url, clock, logger, metrics: noMetrics, signal }),
-      {
-        clock,
-        logger,
-        signal,
-      },
-    )
+    // The threads say by themselves when Kafka is away.
+    const way = { clock, logger: silentLogger, signal: this.#stop.signal }
+    return untilReachable(() => openKafkaLog({ url: logUrl.url, ...way }), way)
   }
 
   async #end(): Promise<void> {

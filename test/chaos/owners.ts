@@ -1,7 +1,6 @@
 /**
  * Who committed what, as the log has it: the producer id of each committed transaction leads to a transactional id, and
- * that names the stream thread. A thread that takes a task over may write one unbroken run of transactions; two threads
- * that both commit a task would take turns, and leave more runs than they took it over.
+ * that names the stream thread.
  */
 import { readI64, silentLogger, systemClock } from '#core'
 import { batchField } from '#log'
@@ -11,6 +10,7 @@ import { parseKafkaUrl } from '../../log/kafka/kafka-url.ts'
 import type { Api } from '../../log/kafka/protocol/wire.ts'
 import { everything } from '../kafka/exactly-once/aborted.ts'
 import type { Takeover } from './processor-log.ts'
+import { turnsWithoutTakeover } from './turns.ts'
 
 interface OwnedProducer {
   readonly producerId: number
@@ -76,15 +76,9 @@ export class Owners {
     const { partitions = [] } = (await this.#cluster.topic(topic)) ?? {}
     const violations: string[] = []
     for (const partition of partitions.keys()) {
-      const runs = await this.#runs(topic, partition)
-      for (const owner of new Set(runs)) {
-        const wrote = runs.filter((one) => one === owner).length
-        const took = takeovers.filter((one) => one.owner === owner && one.task === `0_${partition}`).length
-        if (wrote > took)
-          violations.push(
-            `${owner} took task 0_${partition} over ${took} times, and wrote ${wrote} runs of it`,
-          )
-      }
+      violations.push(
+        ...turnsWithoutTakeover(`0_${partition}`, await this.#owners(topic, partition), takeovers),
+      )
     }
     return violations
   }
@@ -93,16 +87,15 @@ export class Owners {
     return this.#cluster.close()
   }
 
-  /** The owners of a partition's transactions, one after the other. */
-  async #runs(topic: string, partition: number): Promise<string[]> {
-    const runs: string[] = []
+  /** Of a partition's transactions, in the order of the log. */
+  async #owners(topic: string, partition: number): Promise<string[]> {
+    const owners: string[] = []
     for await (const { partition: fetched, from } of everything(this.#cluster, topic, partition)) {
       for (const batch of committedBatches(fetched.records, from, fetched.aborted).batches) {
         const producerId = readI64(batch, batchField.producerId)
-        const owner = this.#threads.get(producerId) ?? `the unknown producer ${producerId}`
-        if (runs.at(-1) !== owner) runs.push(owner)
+        owners.push(this.#threads.get(producerId) ?? `the unknown producer ${producerId}`)
       }
     }
-    return runs
+    return owners
   }
 }
