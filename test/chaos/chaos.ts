@@ -27,6 +27,8 @@ const clients = 8
 /** Checking takes memory for every record. */
 const requestsMax = 300_000
 const lookMs = 5000
+/** A processor may not become ready in time, as long as faults go on. */
+const startsMax = 5
 
 export async function chaos({ ms, seed, brokers, processes }: ChaosOptions): Promise<void> {
   const startedAt = performance.now()
@@ -56,14 +58,17 @@ export async function chaos({ ms, seed, brokers, processes }: ChaosOptions): Pro
       processors.forget(processor)
     }
     const start = async (name: string): Promise<void> => {
-      for (;;) {
+      for (let left = startsMax; ; left--) {
         starts++
         try {
           const processor = await processors.start(name)
           void noteEnd(processor)
           return
         } catch (error) {
-          tell(`${name} did not become ready, started again: ${(error as Error).message}`)
+          if (left === 1) throw error
+          tell(
+            `${name} did not become ready, started again: ${processors.troubleOf(name) ?? (error as Error).message}`,
+          )
         }
       }
     }

@@ -29,8 +29,16 @@ export interface Fault {
   /** The brokers are harmed: nothing else may be at the same time. */
   readonly onBrokers?: boolean
   readonly brokersMin?: number
-  /** Undefined: not possible now. What it decides by chance, it decides at once. */
-  readonly begin: (context: FaultContext, free: readonly Processor[]) => Begun | undefined
+  /**
+   * Undefined: not possible now. What it decides by chance, it decides at once.
+   * @param free that no other fault is at
+   * @param taken the names of those that one is at: they may be down, and come back
+   */
+  readonly begin: (
+    context: FaultContext,
+    free: readonly Processor[],
+    taken: ReadonlySet<string>,
+  ) => Begun | undefined
 }
 
 interface Begun {
@@ -92,8 +100,8 @@ export const faults: readonly Fault[] = [
   {
     kind: 'add',
     weight: 2,
-    begin({ processors, processes, start }) {
-      const names = new Set(processors.running.map(({ name }) => name))
+    begin({ processors, processes, start }, _free, taken) {
+      const names = new Set([...taken, ...processors.running.map(({ name }) => name)])
       const name = Array.from({ length: processes + 2 }, (_, at) => `processor-${at}`).find(
         (one) => !names.has(one),
       )

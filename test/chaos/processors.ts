@@ -72,6 +72,11 @@ export class Processors {
     return processor.program.stop()
   }
 
+  /** The last line that it wrote and did not mean as information. */
+  troubleOf(name: string): string | undefined {
+    return this.#logs.get(name)?.trouble.at(-1)
+  }
+
   /** It has ended by itself. */
   forget(processor: Processor): void {
     this.#running.delete(processor.name)

@@ -24,7 +24,7 @@ export async function storm(context: FaultContext, forMs: number): Promise<Reado
     const clashes =
       under.size > 0 && (fault.onBrokers === true || [...under].some(({ onBrokers }) => onBrokers))
     if (under.size >= atOnceMax || under.has(fault) || clashes) continue
-    const begun = fault.begin(context, free)
+    const begun = fault.begin(context, free, new Set([...victims].map(({ name }) => name)))
     if (begun === undefined) continue
     const { victim, what, run } = begun
     under.add(fault)
