@@ -32,6 +32,7 @@ import type { PurgeLimits } from './repartition-purge.ts'
 import { restoreInstruments } from './restore-report.ts'
 import type { RestoreInstruments } from './restore-report.ts'
 import { Signal } from './signal.ts'
+import { Slots } from './slots.ts'
 import { AbandonedStates } from './standby/abandoned-states.ts'
 import type { FollowedRole } from './standby/followed-task.ts'
 import { StandbyTasks } from './standby/standby-tasks.ts'
@@ -85,6 +86,8 @@ const transactorCount = 2
 /** Records of one task before the next task has its turn. */
 const shareRecords = 500
 const retryWaitMs = 100
+/** Each holds a reader with a fetch of each store. */
+const restoredAtOnce = 8
 /** How often it is noted how far states are, for the assignor after a crash. */
 const noteMs = 10_000
 /** Segments read for one merge transaction: a few milliseconds of work. */
@@ -113,6 +116,7 @@ export class StreamThread {
   readonly #settling = new Set<Promise<void>>()
   readonly #takeovers = new Map<Task, Takeover>()
   readonly #turns: BackgroundTurns
+  readonly #restoreSlots = new Slots(restoredAtOnce)
   readonly #standbys: StandbyTasks
   readonly #abandoned: AbandonedStates
   /** Following and cleaning up, until they have ended. */
@@ -699,6 +703,7 @@ export class StreamThread {
       isMember: (one) => one === idPrefix || this.#isInFleet(one),
       instruments: this.#instruments.restore,
       turn: (aborted) => this.#turns.next(aborted),
+      slots: this.#restoreSlots,
     })
   }
 

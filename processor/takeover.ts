@@ -9,15 +9,26 @@ import type { Clock, Logger } from '#core'
 import { isMillraceError } from '#core'
 import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#log'
 import { restoreStores } from '#state'
-import type { ChangelogFacts, StateStorage, StoreChangelog, TaskPosition } from '#state'
+import type {
+  ChangelogFacts,
+  RestoreProgress,
+  StateStorage,
+  StoreChangelog,
+  TaskPosition,
+  TaskState,
+} from '#state'
 import type { ChangelogIdentity } from './commit/seal.ts'
 import { processorError } from './errors.ts'
 import { decidedEnds, stableOffsets, streamTimeOf } from './former-owner.ts'
 import { assertOutputsEmpty } from './exclusive-outputs.ts'
 import { RestoreReport } from './restore-report.ts'
 import type { RestoreInstruments } from './restore-report.ts'
+import type { Slots } from './slots.ts'
 import { openTaskState, whyNotContinued, wipeTaskState } from './task-storage.ts'
 import type { Task } from './task.ts'
+
+/** Changelog offsets that are read in a moment. */
+const tailMax = 10_000
 
 export interface TakeoverOptions {
   readonly log: Log
@@ -39,6 +50,8 @@ export interface TakeoverOptions {
   readonly instruments: RestoreInstruments
   /** Waited for before each write, so that tasks that run have their turn. */
   readonly turn: (signal: AbortSignal) => Promise<void>
+  /** Bounds how many tasks are restored at a time. */
+  readonly slots: Slots
 }
 
 /**
@@ -54,12 +67,11 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
   task.state.discard()
   const { clock, logger, instruments } = options
   const report = new RestoreReport({ taskId: task.taskId, clock, logger, instruments })
-  await restoreStores({
-    ...options,
-    state: task.state,
-    changelogs,
-    onProgress: (progress) => report.note(progress),
-  })
+  const onProgress = (progress: RestoreProgress): void => report.note(progress)
+  const restore = (): Promise<number> =>
+    restoreStores({ ...options, state: task.state, changelogs, onProgress })
+  // Who lacks only the tail does not queue behind those that lack everything.
+  await (missing(task.state, changelogs) > tailMax ? options.slots.hold(options.signal, restore) : restore())
   // A state that is restored half tells nothing about the position.
   if (options.signal.aborted) return report.dropped()
   report.done()
@@ -76,6 +88,13 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
     if (isMillraceError(error, 'PROCESSOR_POSITION_LOST')) await throwIfOvertaken(options, committed)
     throw error
   }
+}
+
+/** Changelog offsets that are not in the state. */
+function missing(state: TaskState, changelogs: readonly StoreChangelog[]): number {
+  return changelogs.reduce((sum, { store, facts }) => {
+    return sum + Math.max(0, facts.end - (state.checkpoint(store)?.offset ?? facts.start))
+  }, 0)
 }
 
 function isMissing({ offset }: CommittedOffset): boolean {
