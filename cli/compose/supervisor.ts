@@ -1,6 +1,6 @@
 /**
- * Keeps stream threads alive: one that dies (an exception that nobody caught, memory used up, a bug of the engine) is
- * replaced, and has its work go to others at once. What a new thread would meet again, such as wrong settings, a full
+ * Keeps stream threads alive: one that dies (an exception that nobody caught, a bug of the engine) is replaced, and
+ * has its work go to others at once. What a new thread would meet again, such as wrong settings, a full
  * disk or a successor, ends the process instead, and so do deaths that come too often.
  */
 import { MillraceError, isMillraceError, messageOf } from '#core'

@@ -43,7 +43,7 @@ async function untilDecided(round: string): Promise<number> {
   return Math.round(performance.now() - startedAt)
 }
 
-it.each(['terminate', 'exit', 'throw', 'memory'])(
+it.each(['terminate', 'exit', 'throw'])(
   'a thread that dies (%s) under load is replaced, and its tasks do not wait for its session',
   { timeout: 120_000 },
   async (fault) => {
