@@ -26,7 +26,7 @@ export interface FaultContext {
 export interface Fault {
   readonly kind: string
   readonly weight: number
-  /** The brokers are harmed: nothing else may be at the same time. */
+  /** The brokers are harmed: it waits for the others to end, and they for it. */
   readonly onBrokers?: boolean
   readonly brokersMin?: number
   /**
@@ -159,7 +159,7 @@ export const faults: readonly Fault[] = [
   },
   {
     kind: 'broker restart',
-    weight: 1,
+    weight: 2,
     onBrokers: true,
     begin({ random, cluster }) {
       const node = random.pick(cluster.nodes)

@@ -20,10 +20,10 @@ export async function storm(context: FaultContext, forMs: number): Promise<Reado
   while (systemClock.now() < until && failures.length === 0) {
     await systemClock.sleep(random.integer(...pauseMs))
     const fault = weighted(possible, random.next())
+    if (fault.onBrokers === true) await Promise.all(running)
+    const isBusy = under.size >= atOnceMax || under.has(fault)
+    if (isBusy || [...under].some(({ onBrokers }) => onBrokers)) continue
     const free = processors.running.filter((processor) => !victims.has(processor))
-    const clashes =
-      under.size > 0 && (fault.onBrokers === true || [...under].some(({ onBrokers }) => onBrokers))
-    if (under.size >= atOnceMax || under.has(fault) || clashes) continue
     const begun = fault.begin(context, free, new Set([...victims].map(({ name }) => name)))
     if (begun === undefined) continue
     const { victim, what, run } = begun
