@@ -7,15 +7,13 @@
  */
 import { createHash } from 'node:crypto'
 import { invariant, isMillraceError, messageOf } from '#core'
-import type { Clock, Counter, Gauge, Histogram, Logger, Metrics } from '#core'
+import type { Clock, Logger, Metrics } from '#core'
 import type { GroupMetadata, Log, Membership, TopicPartition, TransactionOutcome, Transactor } from '#log'
 import { taskDirectory } from '#state'
 import type { StateStorage } from '#state'
 import { describe } from '#topology'
 import type { Topology } from '#topology'
 import { Alarm } from './alarm.ts'
-import { decodeAssignmentData } from './assignment/assignment-data.ts'
-import type { AssignmentData } from './assignment/assignment-data.ts'
 import { taskAssignor } from './assignment/assignor.ts'
 import { encodeMemberData } from './assignment/member-data.ts'
 import type { PlanOptions } from './assignment/plan.ts'
@@ -26,11 +24,10 @@ import type { SealedTransaction } from './commit/seal.ts'
 import { processorError } from './errors.ts'
 import type { TaskPositions } from './process-id.ts'
 import { Fetcher } from './fetcher.ts'
+import { Fleet } from './fleet.ts'
 import { offsetMetadata } from './former-owner.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import type { PurgeLimits } from './repartition-purge.ts'
-import { restoreInstruments } from './restore-report.ts'
-import type { RestoreInstruments } from './restore-report.ts'
 import { Signal } from './signal.ts'
 import { Slots } from './slots.ts'
 import { AbandonedStates } from './standby/abandoned-states.ts'
@@ -42,6 +39,8 @@ import type { PoisonHandler } from './task.ts'
 import { mayBecome, threadMayBecome } from './task-states.ts'
 import type { TaskStatus, ThreadStatus } from './task-states.ts'
 import { takeOver } from './takeover.ts'
+import { threadInstruments } from './thread-instruments.ts'
+import type { ThreadInstruments } from './thread-instruments.ts'
 import type { TopicCatalogue } from './topics.ts'
 import { BuilderPool, TransactionOutputs } from './transaction-outputs.ts'
 
@@ -122,7 +121,7 @@ export class StreamThread {
   /** Following and cleaning up, until they have ended. */
   #background: Promise<void> = Promise.resolve()
   #notedAt = -Infinity
-  readonly #instruments: Instruments
+  readonly #instruments: ThreadInstruments
   #status: ThreadStatus = 'created'
   readonly #transactors: Transactor[] = []
   #committer: Committer
@@ -137,8 +136,7 @@ export class StreamThread {
   readonly #handovers: Handover[] = []
   /** As whom the last transaction was fenced although this thread was, and is, that member. */
   #fencedAs: GroupMetadata | undefined
-  /** Who is in the group, as it said last. */
-  #fleet: AssignmentData = { standby: [], warmUp: [], isProbing: false, members: [] }
+  readonly #fleet: Fleet
   readonly #topologyHash: string
   /** The transactional ids may have been taken over: they are taken again before the next task is. */
   #transactorsGone = false
@@ -152,7 +150,8 @@ export class StreamThread {
     this.#options = options
     this.#topologyHash = createHash('sha256').update(describe(options.topology)).digest('hex').slice(0, 16)
     this.#logger = options.logger.child({ thread: options.idPrefix })
-    this.#instruments = instrumentsOf(options.metrics)
+    this.#instruments = threadInstruments(options.metrics)
+    this.#fleet = new Fleet(options)
     this.#purge = new RepartitionPurge({
       admin: options.log.admin,
       topics: options.topics.repartition,
@@ -619,8 +618,8 @@ export class StreamThread {
 
   /** Only notes the new tasks: restoring them must not hold up the group. */
   #assigned(partitions: readonly TopicPartition[], userData: Uint8Array): void {
-    this.#fleet = decodeAssignmentData(userData) ?? this.#fleet
-    this.#standbys.want(this.#followedRoles())
+    this.#fleet.hear(userData)
+    this.#standbys.want(this.#fleet.followed((taskId) => this.#standbys.isFollowed(taskId)))
     const { topology, topics, onPoison, clock } = this.#options
     for (const { topic, partition } of partitions) {
       const subtopology = topology.subtopologies.find(({ sourceTopics }) => sourceTopics.includes(topic))
@@ -668,12 +667,6 @@ export class StreamThread {
     this.#signal.wake()
   }
 
-  /** In doubt yes: who is fenced by mistake loses work, who is waited for only costs time. */
-  #isInFleet(idPrefix: string): boolean {
-    const { members } = this.#fleet
-    return members.length === 0 || members.some((member) => member.idPrefix === idPrefix)
-  }
-
   /** Never rejects. A task that has another owner by now is left as it is, and closed when the group says so. */
   async #takeOverOrGiveUp(task: Task): Promise<void> {
     try {
@@ -700,7 +693,7 @@ export class StreamThread {
       purgedTopics: topics.repartition,
       exclusiveOutputs,
       signal,
-      isMember: (one) => one === idPrefix || this.#isInFleet(one),
+      isMember: (one) => one === idPrefix || this.#fleet.mayHave(one),
       instruments: this.#instruments.restore,
       turn: (aborted) => this.#turns.next(aborted),
       slots: this.#restoreSlots,
@@ -751,35 +744,9 @@ export class StreamThread {
     }
   }
 
-  /** What the group wants followed here. A state is kept open, too, until a task that is to come has come. */
-  #followedRoles(): Map<string, FollowedRole> {
-    const { standby, warmUp, members } = this.#fleet
-    const own = members.find(({ idPrefix }) => idPrefix === this.#options.idPrefix)?.active ?? []
-    const coming = own.filter((taskId) => this.#standbys.isFollowed(taskId))
-    return new Map<string, FollowedRole>([
-      ...coming.map((taskId) => [taskId, 'standby'] as const),
-      ...standby.map((taskId) => [taskId, 'standby'] as const),
-      ...warmUp.map((taskId) => [taskId, 'warm-up'] as const),
-    ])
-  }
-
-  /** What threads of this process run, as far as is known, and what this one follows. */
   #tasksOfProcess(): ReadonlySet<string> {
-    const { standby, warmUp } = this.#fleet
     const here = [...this.#tasks.all(), ...this.#standbys.all()].map(({ taskId }) => taskId)
-    const active = this.#membersOfProcess().flatMap((member) => member.active)
-    return new Set([...active, ...here, ...standby, ...warmUp])
-  }
-
-  /** Another thread of this process, which needs the same directory, is to run the task. */
-  #goesToSibling(taskId: string): boolean {
-    const { idPrefix } = this.#options
-    return this.#membersOfProcess().some((one) => one.idPrefix !== idPrefix && one.active.includes(taskId))
-  }
-
-  #membersOfProcess(): AssignmentData['members'] {
-    const { appId, processId } = this.#options
-    return this.#fleet.members.filter(({ idPrefix }) => idPrefix.startsWith(`${appId}-${processId}-`))
+    return new Set([...here, ...this.#fleet.tasksOfProcess()])
   }
 
   #newStandbys(): StandbyTasks {
@@ -857,7 +824,7 @@ export class StreamThread {
     this.#setTaskStatus(task, 'closed')
     const state = task.detach()
     if (state === undefined) return
-    const follow = mayFollow && !this.#goesToSibling(task.taskId)
+    const follow = mayFollow && !this.#fleet.isForSibling(task.taskId)
     if (follow && this.#standbys.adopt(task.taskId, state)) return
     await state.close()
     this.#standbys.released()
@@ -909,36 +876,6 @@ export interface TaskDescription {
   readonly status: TaskStatus | 'following'
   /** Records that are not processed, or changelog offsets that are not in the copy, as far as is known. */
   readonly lag: number
-}
-
-interface Instruments {
-  readonly processed: Counter
-  readonly punctuatorsFailed: Counter
-  readonly commit: Histogram
-  readonly restore: RestoreInstruments
-  readonly standbyLag: Gauge
-}
-
-function instrumentsOf(metrics: Metrics): Instruments {
-  return {
-    processed: metrics.counter({ name: 'streams_records_processed_total', help: 'Input records processed.' }),
-    punctuatorsFailed: metrics.counter({
-      name: 'streams_punctuators_failed_total',
-      help: 'Calls of punctuators that threw and were taken back.',
-      labels: ['processor', 'punctuator'],
-    }),
-    commit: metrics.histogram({
-      name: 'streams_commit_duration_seconds',
-      help: 'From sealing a transaction to knowing its outcome.',
-      labels: ['outcome'],
-    }),
-    restore: restoreInstruments(metrics),
-    standbyLag: metrics.gauge({
-      name: 'streams_standby_lag_records',
-      help: 'Changelog offsets that the copy of a task lacks, as far as is known.',
-      labels: ['task'],
-    }),
-  }
 }
 
 function isSame(one: GroupMetadata, other: GroupMetadata): boolean {
