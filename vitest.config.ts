@@ -1,9 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
-const project = (name: string, include: string[], timeoutMs: number, globalSetup: string[] = []) => ({
+const project = (
+  name: string,
+  include: string[],
+  timeoutMs: number,
+  globalSetup: string[] = [],
+  exclude: string[] = [],
+) => ({
   test: {
     name,
     include,
+    exclude,
     globalSetup,
     pool: 'forks' as const,
     testTimeout: timeoutMs,
@@ -15,6 +22,13 @@ const project = (name: string, include: string[], timeoutMs: number, globalSetup
 const servers = ['test/servers/global-setup.ts']
 /** Starts Apache Kafka, or uses the one that KAFKA_BROKERS names. */
 const kafka = ['test/servers/kafka/global-setup.ts']
+/** What kills, cuts or stops something for most of its time. */
+const kafkaFaults = [
+  'test/kafka/exactly-once/**/*.test.ts',
+  'test/kafka/{chaos,thread-death,processes-away}.test.ts',
+  'test/kafka/scenarios/{kill,stores}.test.ts',
+  'test/kafka/driver/{brokers,epochs}.test.ts',
+]
 
 export default defineConfig({
   test: {
@@ -27,7 +41,8 @@ export default defineConfig({
       project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000, servers),
       project('fault', ['test/fault/**/*.test.ts'], 180_000, servers),
-      project('kafka', ['test/kafka/**/*.test.ts'], 300_000, [...servers, ...kafka]),
+      project('kafka', ['test/kafka/**/*.test.ts'], 300_000, [...servers, ...kafka], kafkaFaults),
+      project('kafka-fault', kafkaFaults, 300_000, [...servers, ...kafka]),
     ],
   },
 })

@@ -1,6 +1,6 @@
 /**
- * `npm test [-- PART…]`: the parts unit, simulation, integration, fault and kafka in this order, on servers that live as
- * long as the run.
+ * `npm test [-- PART…]`: the parts unit, simulation, integration, fault, kafka and kafka-fault in this order, on servers
+ * that live as long as the run.
  * The last line is always `N passed, N failed`, summed over the parts.
  */
 import { spawn } from 'node:child_process'
@@ -28,6 +28,7 @@ const parts: readonly Part[] = [
   { name: 'fault', files: 'test/fault/**/*.test.ts', needsServers: true },
   // They wait for brokers more than they compute.
   { name: 'kafka', files: 'test/kafka/**/*.test.ts', needsServers: true, workers: 2 },
+  { name: 'kafka-fault', files: 'test/kafka/**/*.test.ts', needsServers: true, workers: 2 },
 ]
 
 interface Verdict {
@@ -49,7 +50,7 @@ async function main(names: readonly string[]): Promise<number> {
   if (chosen.some(({ needsServers }) => needsServers)) {
     try {
       // Told now, not after minutes of other tests.
-      if (chosen.some(({ name }) => name === 'kafka')) await prepareKafka()
+      if (chosen.some(({ name }) => name.startsWith('kafka'))) await prepareKafka()
       servers = await startServers()
     } catch (error) {
       console.log(error instanceof Error ? error.message : error)
