@@ -128,9 +128,9 @@ export class StreamThread {
   #fetcher: Fetcher | undefined
   #membership: Membership | undefined
   #draft: Draft
-  /** Set when a transaction was not committed; the loop then starts over from committed positions. */
   /** One of the transactions that failed may be in the log. */
   #isUnknown = false
+  /** Set when a transaction was not committed; the loop then starts over from committed positions. */
   #failedOutcome: (Failure & { readonly as: GroupMetadata }) | undefined
   /** What the group asks to give back, and whom to tell when that is done. */
   readonly #handovers: Handover[] = []
@@ -790,9 +790,14 @@ export class StreamThread {
     await Promise.all([this.#standbys.run().catch(fail), this.#abandoned.run(signal).catch(fail)])
   }
 
+  /**
+   * Takes the transactional ids again, at once: what they may have open holds up the successors, who wait for a member
+   * that the group has taken back.
+   */
   #forgetTransactors(): void {
     this.#assignedOnce = false
     this.#transactorsGone = true
+    this.#reopenTransactors().catch((error: unknown) => this.#fail(error))
   }
 
   /** One at a time, whoever needs it first. */
@@ -839,6 +844,7 @@ export class StreamThread {
     for (const task of this.#tasks.all()) await this.#closeTask(task)
     for (const { done } of this.#handovers.splice(0)) done()
     await this.#purge.close()
+    await this.#reopening?.catch(() => undefined)
     await this.#membership?.leave()
     for (const transactor of this.#transactors) await transactor.close()
     if (threadMayBecome(this.#status, 'stopped')) this.#become('stopped')
