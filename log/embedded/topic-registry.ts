@@ -3,12 +3,11 @@ import type { MillraceError } from '#core'
 import type { RocksDatabase } from '#core'
 import { logError } from '../index.ts'
 import type { TopicDescription, TopicPartition, TopicSettings, TopicSpec } from '../index.ts'
+import { withDefaults } from '../topic-settings.ts'
 import type { GroupCommit, WriteGroup } from './group-commit.ts'
 import { keyTag, purgeKey, topicKey, topicOfKey, topicOfPurgeKey } from './keys.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { TailCache } from './tail-cache.ts'
-
-const dayMs = 24 * 60 * 60 * 1000
 
 /** Kafka's rule for topic names. */
 const legalName = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/
@@ -164,7 +163,7 @@ const nowhere: TopicDescription = {
   name: '',
   topicId: '',
   partitions: 0,
-  settings: settingsOf({ cleanup: 'delete' }),
+  settings: withDefaults({ cleanup: 'delete' }),
 }
 
 function tagKey(tag: number): Buffer {
@@ -188,17 +187,7 @@ function describe(spec: TopicSpec): TopicDescription {
     name: spec.name,
     topicId: randomUUID(),
     partitions: spec.partitions,
-    settings: settingsOf(spec.settings),
-  }
-}
-
-function settingsOf(settings: TopicSettings): Required<TopicSettings> {
-  return {
-    cleanup: settings.cleanup,
-    retentionMs: settings.retentionMs ?? -1,
-    timestamps: settings.timestamps ?? 'create',
-    maxMessageBytes: settings.maxMessageBytes ?? 1 << 20,
-    deleteRetentionMs: settings.deleteRetentionMs ?? 7 * dayMs,
+    settings: withDefaults(spec.settings),
   }
 }
 

@@ -1,7 +1,6 @@
 /** Our topic settings as Kafka's configuration, and back. */
 import type { TopicDescription, TopicSettings, TopicSpec } from '../index.ts'
-
-const dayMs = 24 * 60 * 60 * 1000
+import { withDefaults } from '../topic-settings.ts'
 
 /** The configurations this driver reads. */
 export const configNames = [
@@ -24,16 +23,6 @@ const inSyncReplicas = 2
 export interface KafkaTopic extends TopicDescription {
   readonly replicas: number
   readonly configs: TopicConfigs
-}
-
-function withDefaults(settings: TopicSettings): Required<TopicSettings> {
-  return {
-    cleanup: settings.cleanup,
-    retentionMs: settings.retentionMs ?? -1,
-    timestamps: settings.timestamps ?? 'create',
-    maxMessageBytes: settings.maxMessageBytes ?? 1 << 20,
-    deleteRetentionMs: settings.deleteRetentionMs ?? 7 * dayMs,
-  }
 }
 
 export function configsOf(settings: TopicSettings, replicas: number): TopicConfigs {

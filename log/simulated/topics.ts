@@ -1,10 +1,9 @@
 /** The broker's topics. */
 import { logError } from '../index.ts'
 import type { TopicDescription, TopicPartition, TopicSettings, TopicSpec } from '../index.ts'
+import { withDefaults } from '../topic-settings.ts'
 import type { Durability } from './durability.ts'
 import { SimulatedPartition } from './partition.ts'
-
-const dayMs = 24 * 60 * 60 * 1000
 
 interface Topic {
   readonly description: TopicDescription
@@ -64,7 +63,7 @@ export class Topics {
 
   #create({ name, partitions, settings }: TopicSpec): void {
     const topicId = `${name}#${++this.#ids}`
-    const description = { name, topicId, partitions, settings: settingsOf(settings) }
+    const description = { name, topicId, partitions, settings: withDefaults(settings) }
     const made = Array.from(
       { length: partitions },
       (_, partition) => new SimulatedPartition(description, partition, this.#durability),
@@ -74,23 +73,13 @@ export class Topics {
   }
 }
 
-function settingsOf(settings: TopicSettings): Required<TopicSettings> {
-  return {
-    cleanup: settings.cleanup,
-    retentionMs: settings.retentionMs ?? -1,
-    timestamps: settings.timestamps ?? 'create',
-    maxMessageBytes: settings.maxMessageBytes ?? 1 << 20,
-    deleteRetentionMs: settings.deleteRetentionMs ?? 7 * dayMs,
-  }
-}
-
 function differencesOf(existing: TopicDescription, spec: TopicSpec): string[] {
   const { name } = existing
   const differences: string[] = []
   if (existing.partitions !== spec.partitions) {
     differences.push(`${name} has ${existing.partitions} partitions, expected ${spec.partitions}`)
   }
-  const wanted = settingsOf(spec.settings)
+  const wanted = withDefaults(spec.settings)
   for (const setting of Object.keys(wanted) as (keyof TopicSettings)[]) {
     const is = existing.settings[setting]
     if (is !== wanted[setting]) differences.push(`${name} has ${setting}=${is}, expected ${wanted[setting]}`)
