@@ -1,5 +1,5 @@
 /** What an answer to Produce means to an appender outside of transactions. */
-import { code, isForbidden, isRetriable } from './broker-errors.ts'
+import { code, isRetriable } from './broker-errors.ts'
 
 export type AppendVerdict =
   /** In the log, at the offset that was answered. */
@@ -39,6 +39,6 @@ export function appendVerdict(value: number): AppendVerdict {
     case code.unknownServerError:
       return 'again-unknown'
     default:
-      return isRetriable(value) && !isForbidden(value) ? 'again' : 'refused'
+      return isRetriable(value) ? 'again' : 'refused'
   }
 }

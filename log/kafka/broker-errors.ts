@@ -99,7 +99,6 @@ const forbidden = new Set([29, 30, 31, 33, 34, 53, 54, 58, 65])
 
 export const isLeaderMoved = (value: number): boolean => leaderMoved.has(value)
 export const isCoordinatorMoved = (value: number): boolean => coordinatorMoved.has(value)
-export const isForbidden = (value: number): boolean => forbidden.has(value)
 export const isRetriable = (value: number): boolean =>
   leaderMoved.has(value) || coordinatorMoved.has(value) || passing.has(value)
 

@@ -1,5 +1,5 @@
 import { logError } from '../index.ts'
-import { brokerError, code, isCoordinatorMoved, isForbidden, isRetriable } from './broker-errors.ts'
+import { brokerError, code, isCoordinatorMoved } from './broker-errors.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connections } from './connections.ts'
 import { NoAnswer, unavailable } from './no-answer.ts'
@@ -8,7 +8,7 @@ import { endTxn } from './protocol/end-txn.ts'
 import { initProducerId, noProducer } from './protocol/init-producer-id.ts'
 import type { ProducerAnswer, ProducerIdentity } from './protocol/init-producer-id.ts'
 import type { Api } from './protocol/wire.ts'
-import { endVerdict, ownershipVerdict } from './transaction-errors.ts'
+import { endVerdict, ownershipVerdict, passes } from './transaction-errors.ts'
 
 export type Ending =
   | { readonly kind: 'ended'; readonly producer: ProducerIdentity }
@@ -48,8 +48,7 @@ export class TransactionCoordinator {
           return
         }
         failure = brokerError(answer.code, this.#subject)
-        const passes = answer.code === code.concurrentTransactions || isRetriable(answer.code)
-        if (!passes || isForbidden(answer.code)) throw failure
+        if (!passes(answer.code)) throw failure
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
         failure = error

@@ -3,7 +3,7 @@
  * offsets are sent nothing can be committed yet; once EndTxn was sent, anything else than a clear answer leaves the
  * outcome open.
  */
-import { code, isForbidden, isRetriable } from './broker-errors.ts'
+import { code, isRetriable } from './broker-errors.ts'
 
 export type SendVerdict =
   | 'ok'
@@ -25,14 +25,19 @@ export type EndVerdict =
   /** Nothing that says whether it was committed. */
   | 'unknown'
 
+/**
+ * Whether the same request may succeed in a moment. Besides what passes in general: markers of the transaction before
+ * are still being written, or partitions of this one still being added.
+ */
+export function passes(value: number): boolean {
+  return value === code.concurrentTransactions || isRetriable(value)
+}
+
 /** Produce and TxnOffsetCommit. */
 export function sendVerdict(value: number): SendVerdict {
   switch (value) {
     case code.none:
       return 'ok'
-    // Markers of the transaction before are still being written, or partitions of this one still being added.
-    case code.concurrentTransactions:
-      return 'retry'
     case code.illegalGeneration:
     case code.unknownMemberId:
     case code.fencedInstanceId:
@@ -47,7 +52,7 @@ export function sendVerdict(value: number): SendVerdict {
     case code.unknownProducerId:
       return 'ask'
     default:
-      return isRetriable(value) && !isForbidden(value) ? 'retry' : 'abort'
+      return passes(value) ? 'retry' : 'abort'
   }
 }
 
@@ -56,8 +61,6 @@ export function endVerdict(value: number): EndVerdict {
   switch (value) {
     case code.none:
       return 'ok'
-    case code.concurrentTransactions:
-      return 'retry'
     case code.producerFenced:
       return 'fenced'
     case code.invalidProducerEpoch:
@@ -66,7 +69,7 @@ export function endVerdict(value: number): EndVerdict {
     case code.unknownProducerId:
       return 'ask'
     default:
-      return isRetriable(value) && !isForbidden(value) ? 'retry' : 'unknown'
+      return passes(value) ? 'retry' : 'unknown'
   }
 }
 
@@ -75,12 +78,10 @@ export function ownershipVerdict(value: number): 'ours' | 'retry' | 'fenced' | '
   switch (value) {
     case code.none:
       return 'ours'
-    case code.concurrentTransactions:
-      return 'retry'
     case code.producerFenced:
     case code.invalidProducerEpoch:
       return 'fenced'
     default:
-      return isRetriable(value) && !isForbidden(value) ? 'retry' : 'unknown'
+      return passes(value) ? 'retry' : 'unknown'
   }
 }

@@ -1,3 +1,4 @@
+import { decodeProducerAnswer } from './init-producer-id.ts'
 import type { ProducerAnswer, ProducerIdentity } from './init-producer-id.ts'
 import type { Api } from './wire.ts'
 
@@ -19,10 +20,5 @@ export const endTxn: Api<EndTxnRequest, ProducerAnswer> = {
     out.bool(commit)
     out.tags()
   },
-  decode(from) {
-    from.i32()
-    const answer = { code: from.i16(), producer: { id: from.i64(), epoch: from.i16() } }
-    from.tags()
-    return answer
-  },
+  decode: decodeProducerAnswer,
 }

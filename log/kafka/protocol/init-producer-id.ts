@@ -1,4 +1,4 @@
-import type { Api } from './wire.ts'
+import type { AnswerReader, Api } from './wire.ts'
 
 /** Who writes: its id, and the epoch that fences former holders of it. */
 export interface ProducerIdentity {
@@ -32,10 +32,12 @@ export const initProducerId: Api<InitProducerIdRequest, ProducerAnswer> = {
     out.i16(producer.epoch)
     out.tags()
   },
-  decode(from) {
-    from.i32()
-    const answer = { code: from.i16(), producer: { id: from.i64(), epoch: from.i16() } }
-    from.tags()
-    return answer
-  },
+  decode: decodeProducerAnswer,
+}
+
+export function decodeProducerAnswer(from: AnswerReader): ProducerAnswer {
+  from.i32()
+  const answer = { code: from.i16(), producer: { id: from.i64(), epoch: from.i16() } }
+  from.tags()
+  return answer
 }
