@@ -1,13 +1,12 @@
 import { isMillraceError, messageOf } from '#core'
-import type { BytesLike, Clock } from '#core'
+import type { Clock } from '#core'
 import { RecordBatchBuilder, logError, partitionOf } from '../index.ts'
 import type { AppendRecord, Appended, Appender, AppenderOptions, TopicDescription } from '../index.ts'
+import { WaitingRecords } from '../waiting-records.ts'
+import type { Reject, Resolve } from '../waiting-records.ts'
 import type { AppendReply, BatchTarget, BrokerApi } from './broker-api.ts'
 import type { TopicDirectory } from './topic-directory.ts'
 import { unknownTopic } from './topic-registry.ts'
-
-type Resolve = (appended: Appended) => void
-type Reject = (error: unknown) => void
 
 /** One batch on its way, with those who wait for its offsets. */
 class PendingBatch {
@@ -45,13 +44,6 @@ interface PartitionBuffer {
   pending: PendingBatch | undefined
 }
 
-interface WaitingRecord {
-  readonly record: AppendRecord
-  readonly size: number
-  readonly resolve: Resolve
-  readonly reject: Reject
-}
-
 /** Builders that grew beyond this are given up after their turn, bytes. */
 const keptBuilderBytes = 1 << 20
 
@@ -69,9 +61,7 @@ export class EmbeddedAppender implements Appender {
   #turnBytes = 0
   #flightBytes = 0
   readonly #flights = new Set<Promise<void>>()
-  /** By topic: records that came before the topic was looked up, in order. */
-  readonly #waiting = new Map<string, WaitingRecord[]>()
-  #waitingBytes = 0
+  readonly #waiting: WaitingRecords<TopicDescription>
   #closing: Promise<void> | undefined
 
   constructor(options: {
@@ -86,20 +76,25 @@ export class EmbeddedAppender implements Appender {
     this.#clock = options.clock
     this.#bufferBytesMax = options.appender.bufferBytesMax ?? 64 << 20
     this.#onClosed = options.onClosed
+    this.#waiting = new WaitingRecords({
+      lookUp: (topic) => this.#topics.lookUp(topic),
+      append: (topic, record, resolve, reject) => this.#encode(topic, record, resolve, reject),
+      failed: (_topic, error) => (isMillraceError(error, 'RPC_CLOSED') ? notAppended(error) : error),
+    })
   }
 
   append(record: AppendRecord): Promise<Appended> {
     return new Promise((resolve, reject) => {
       if (this.#closing !== undefined)
         throw logError('LOG_CLOSED', 'This appender is closed. Make another one.')
-      if (this.#turnBytes + this.#flightBytes + this.#waitingBytes >= this.#bufferBytesMax) {
+      if (this.#turnBytes + this.#flightBytes + this.#waiting.bytes >= this.#bufferBytesMax) {
         throw logError(
           'LOG_OVERLOADED',
           `The append buffer is full (${this.#bufferBytesMax} bytes). Try again when appends in flight are done.`,
         )
       }
       const topic = this.#topics.known(record.topic)
-      if (topic === undefined || this.#waiting.has(record.topic)) this.#wait(record, resolve, reject)
+      if (topic === undefined || this.#waiting.has(record.topic)) this.#waiting.add(record, resolve, reject)
       else this.#encode(topic, record, resolve, reject)
     })
   }
@@ -110,7 +105,7 @@ export class EmbeddedAppender implements Appender {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.size > 0 || this.#turn.length > 0 || this.#flights.size > 0) {
+    while (!this.#waiting.isEmpty || this.#turn.length > 0 || this.#flights.size > 0) {
       await Promise.all(this.#flights)
       await this.#clock.yield()
     }
@@ -204,43 +199,6 @@ export class EmbeddedAppender implements Appender {
       if (baseOffset >= 0) batch.resolve(baseOffset)
     }
   }
-
-  /** Keeps a copy: the caller may reuse its memory after the call. */
-  #wait(record: AppendRecord, resolve: Resolve, reject: Reject): void {
-    const key = copied(record.key)
-    const value = copied(record.value)
-    const size = (key?.length ?? 0) + (value?.length ?? 0)
-    const entry: WaitingRecord = { record: { ...record, key, value }, size, resolve, reject }
-    this.#waitingBytes += size
-    const waiting = this.#waiting.get(record.topic)
-    if (waiting !== undefined) {
-      waiting.push(entry)
-      return
-    }
-    this.#waiting.set(record.topic, [entry])
-    void this.#lookUp(record.topic)
-  }
-
-  async #lookUp(name: string): Promise<void> {
-    let topic: TopicDescription | undefined
-    let failure: unknown
-    try {
-      topic = await this.#topics.lookUp(name)
-    } catch (error) {
-      failure = isMillraceError(error, 'RPC_CLOSED') ? notAppended(error) : error
-    }
-    const waiting = this.#waiting.get(name) ?? []
-    this.#waiting.delete(name)
-    for (const { record, size, resolve, reject } of waiting) {
-      this.#waitingBytes -= size
-      try {
-        if (topic === undefined) throw failure
-        this.#encode(topic, record, resolve, reject)
-      } catch (error) {
-        reject(error)
-      }
-    }
-  }
 }
 
 /** The batch is full: the next record of its partition begins another one. */
@@ -248,10 +206,6 @@ function finish(buffer: PartitionBuffer, pending: PendingBatch): void {
   pending.bytes = Buffer.from(buffer.builder.finish())
   buffer.builder.reset()
   buffer.pending = undefined
-}
-
-function copied(bytes: BytesLike | null): BytesLike | null {
-  return bytes === null || typeof bytes === 'string' ? bytes : Uint8Array.from(bytes)
 }
 
 /** A connection that broke while the request was under way leaves its fate open. */

@@ -14,6 +14,7 @@ import type {
   Transactor,
   TransactorOptions,
 } from '../index.ts'
+import { OpenParts } from '../open-parts.ts'
 import { EmbeddedAppender } from './appender.ts'
 import type { BrokerApi } from './broker-api.ts'
 import { EmbeddedBroker } from './broker.ts'
@@ -47,8 +48,7 @@ class EmbeddedLog implements Log {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #topics: TopicDirectory
-  readonly #memberships = new Set<EmbeddedMembership>()
-  readonly #others = new Set<EmbeddedAppender | EmbeddedReader | EmbeddedTransactor>()
+  readonly #parts = new OpenParts()
   #readers = 0
   #closing: Promise<void> | undefined
 
@@ -62,59 +62,59 @@ class EmbeddedLog implements Log {
   }
 
   appender(options: AppenderOptions = {}): Appender {
-    this.#assertOpen()
-    const appender = new EmbeddedAppender({
-      broker: this.#broker,
-      topics: this.#topics,
-      clock: this.#clock,
-      appender: options,
-      onClosed: (closed) => this.#others.delete(closed),
-    })
-    this.#others.add(appender)
-    return appender
+    this.#parts.assertOpen()
+    return this.#parts.add(
+      new EmbeddedAppender({
+        broker: this.#broker,
+        topics: this.#topics,
+        clock: this.#clock,
+        appender: options,
+        onClosed: this.#parts.forget,
+      }),
+    )
   }
 
   reader(options: ReaderOptions = {}): Reader {
-    this.#assertOpen()
-    const reader = new EmbeddedReader({
-      broker: this.#broker,
-      clock: this.#clock,
-      fetcher: this.#readers++,
-      reader: options,
-      onClosed: (closed) => this.#others.delete(closed),
-    })
-    this.#others.add(reader)
-    return reader
+    this.#parts.assertOpen()
+    return this.#parts.add(
+      new EmbeddedReader({
+        broker: this.#broker,
+        clock: this.#clock,
+        fetcher: this.#readers++,
+        reader: options,
+        onClosed: this.#parts.forget,
+      }),
+    )
   }
 
   async transactor(transactionalId: string, options: TransactorOptions = {}): Promise<Transactor> {
-    this.#assertOpen()
+    this.#parts.assertOpen()
     const timeoutMs = options.transactionTimeoutMs ?? 10_000
     const epoch = await reached(this.#broker.beginTransactor(transactionalId, timeoutMs))
-    const transactor = new EmbeddedTransactor({
-      transactionalId,
-      broker: this.#broker,
-      topics: this.#topics,
-      epoch,
-      onClosed: (closed) => this.#others.delete(closed),
-    })
-    this.#others.add(transactor)
-    return transactor
+    return this.#parts.add(
+      new EmbeddedTransactor({
+        transactionalId,
+        broker: this.#broker,
+        topics: this.#topics,
+        epoch,
+        onClosed: this.#parts.forget,
+      }),
+    )
   }
 
   async join(options: JoinOptions): Promise<Membership> {
-    this.#assertOpen()
+    this.#parts.assertOpen()
     const { group, topics, instanceId } = options
     const { memberId } = await reached(this.#broker.joinGroup({ group, topics, instanceId }))
-    const membership = new EmbeddedMembership({
-      broker: this.#broker,
-      memberId,
-      join: options,
-      logger: this.#logger,
-      onClosed: (closed) => this.#memberships.delete(closed),
-    })
-    this.#memberships.add(membership)
-    return membership
+    return this.#parts.addMember(
+      new EmbeddedMembership({
+        broker: this.#broker,
+        memberId,
+        join: options,
+        logger: this.#logger,
+        onClosed: this.#parts.forgetMember,
+      }),
+    )
   }
 
   close(): Promise<void> {
@@ -122,16 +122,10 @@ class EmbeddedLog implements Log {
     return this.#closing
   }
 
-  /** Members leave first: their `revoked` may still commit. */
   async #close(): Promise<void> {
-    await Promise.all([...this.#memberships].map((membership) => membership.leave()))
-    await Promise.all([...this.#others].map((other) => other.close()))
+    await this.#parts.close()
     // A broker that is gone has ended the session already.
     await this.#broker.close().catch(() => undefined)
-  }
-
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw logError('LOG_CLOSED', 'The log is closed. Open it again.')
   }
 }
 

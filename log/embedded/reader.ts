@@ -4,6 +4,7 @@ import { FollowedPartitions } from '../followed-partitions.ts'
 import type { FollowedPartition } from '../followed-partitions.ts'
 import { logError } from '../index.ts'
 import type { FetchedRecords, Reader, ReaderOptions, TopicPartition } from '../index.ts'
+import { SinglePoll } from '../single-poll.ts'
 import type { BrokerApi, FetchReply } from './broker-api.ts'
 
 export class EmbeddedReader implements Reader {
@@ -14,7 +15,7 @@ export class EmbeddedReader implements Reader {
   readonly #pollBytesMax: number
   readonly #onClosed: (reader: EmbeddedReader) => void
   readonly #followed = new FollowedPartitions(() => this.#interrupt())
-  #polling: Promise<unknown> | undefined
+  readonly #polls = new SinglePoll()
   #fetching = false
   /** The poll before brought something, so this one may find something at once. */
   #catchingUp = false
@@ -58,19 +59,7 @@ export class EmbeddedReader implements Reader {
   }
 
   poll(waitMs: number): Promise<readonly FetchedRecords[]> {
-    if (this.#polling !== undefined) {
-      return Promise.reject(
-        logError(
-          'LOG_INVALID_REQUEST',
-          'This reader is being polled. Wait for that call before the next one.',
-        ),
-      )
-    }
-    const polling = this.#poll(waitMs).finally(() => {
-      this.#polling = undefined
-    })
-    this.#polling = polling
-    return polling
+    return this.#polls.run(() => this.#poll(waitMs))
   }
 
   wakeup(): void {
@@ -84,7 +73,7 @@ export class EmbeddedReader implements Reader {
       this.#interrupt()
       this.#onClosed(this)
     }
-    await this.#polling?.catch(() => undefined)
+    await this.#polls.settled()
   }
 
   async #poll(waitMs: number): Promise<readonly FetchedRecords[]> {

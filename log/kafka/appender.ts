@@ -1,23 +1,15 @@
 import { isMillraceError, messageOf } from '#core'
-import type { BytesLike, Clock } from '#core'
+import type { Clock } from '#core'
 import { RecordBatchBuilder, logError, partitionOf } from '../index.ts'
 import type { AppendRecord, Appended, Appender, AppenderOptions } from '../index.ts'
+import { WaitingRecords } from '../waiting-records.ts'
+import type { Reject, Resolve } from '../waiting-records.ts'
 import { AppendBatch } from './append-batch.ts'
 import { AppendLane } from './append-lane.ts'
 import { AppendSender } from './append-sender.ts'
 import type { Cluster } from './cluster.ts'
 import { unknownTopic } from './topic-directory.ts'
 import type { TopicDirectory, WritableTopic } from './topic-directory.ts'
-
-type Resolve = (appended: Appended) => void
-type Reject = (error: unknown) => void
-
-interface WaitingRecord {
-  readonly record: AppendRecord
-  readonly size: number
-  readonly resolve: Resolve
-  readonly reject: Reject
-}
 
 /** A batch is sent at this size, unless one record alone is larger. */
 const batchBytesMax = 1 << 20
@@ -39,8 +31,7 @@ export class KafkaAppender implements Appender {
   readonly #lanes = new Map<string, AppendLane[]>()
   readonly #builders: RecordBatchBuilder[] = []
   #bufferedBytes = 0
-  /** By topic: records that came before the topic was looked up, in order. */
-  readonly #waiting = new Map<string, WaitingRecord[]>()
+  readonly #waiting: WaitingRecords<WritableTopic>
   #closing: Promise<void> | undefined
 
   constructor(options: {
@@ -56,6 +47,12 @@ export class KafkaAppender implements Appender {
     this.#bufferBytesMax = options.appender.bufferBytesMax ?? 64 << 20
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs
     this.#onClosed = options.onClosed
+    this.#waiting = new WaitingRecords({
+      lookUp: (topic) => this.#topics.lookUp(topic),
+      append: (topic, record, resolve, reject) => this.#encode(topic, record, resolve, reject),
+      failed: (topic, error) =>
+        isMillraceError(error, 'LOG_UNKNOWN_TOPIC') ? error : notAppended(topic, error),
+    })
     this.#sender = new AppendSender({
       cluster: options.cluster,
       requestTimeoutMs: options.requestTimeoutMs,
@@ -67,14 +64,14 @@ export class KafkaAppender implements Appender {
     return new Promise((resolve, reject) => {
       if (this.#closing !== undefined)
         throw logError('LOG_CLOSED', 'This appender is closed. Make another one.')
-      if (this.#bufferedBytes >= this.#bufferBytesMax) {
+      if (this.#bufferedBytes + this.#waiting.bytes >= this.#bufferBytesMax) {
         throw logError(
           'LOG_OVERLOADED',
           `The append buffer is full (${this.#bufferBytesMax} bytes). Try again when appends in flight are done.`,
         )
       }
       const topic = this.#topics.known(record.topic)
-      if (topic === undefined || this.#waiting.has(record.topic)) this.#wait(record, resolve, reject)
+      if (topic === undefined || this.#waiting.has(record.topic)) this.#waiting.add(record, resolve, reject)
       else this.#encode(topic, record, resolve, reject)
     })
   }
@@ -85,7 +82,7 @@ export class KafkaAppender implements Appender {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.size > 0 || !this.#sender.isIdle) {
+    while (!this.#waiting.isEmpty || !this.#sender.isIdle) {
       await this.#sender.settled()
       await this.#clock.sleep(1)
     }
@@ -146,47 +143,6 @@ export class KafkaAppender implements Appender {
     this.#topics.forget(topic)
     this.#lanes.delete(topic)
   }
-
-  /** Keeps a copy: the caller may reuse its memory after the call. */
-  #wait(record: AppendRecord, resolve: Resolve, reject: Reject): void {
-    const key = copied(record.key)
-    const value = copied(record.value)
-    const size = (key?.length ?? 0) + (value?.length ?? 0)
-    const entry: WaitingRecord = { record: { ...record, key, value }, size, resolve, reject }
-    this.#bufferedBytes += size
-    const waiting = this.#waiting.get(record.topic)
-    if (waiting !== undefined) {
-      waiting.push(entry)
-      return
-    }
-    this.#waiting.set(record.topic, [entry])
-    void this.#lookUp(record.topic)
-  }
-
-  async #lookUp(name: string): Promise<void> {
-    let topic: WritableTopic | undefined
-    let failure: unknown
-    try {
-      topic = await this.#topics.lookUp(name)
-    } catch (error) {
-      failure = isMillraceError(error, 'LOG_UNKNOWN_TOPIC') ? error : notAppended(name, error)
-    }
-    const waiting = this.#waiting.get(name) ?? []
-    this.#waiting.delete(name)
-    for (const { record, size, resolve, reject } of waiting) {
-      this.#bufferedBytes -= size
-      try {
-        if (topic === undefined) throw failure
-        this.#encode(topic, record, resolve, reject)
-      } catch (error) {
-        reject(error)
-      }
-    }
-  }
-}
-
-function copied(bytes: BytesLike | null): BytesLike | null {
-  return bytes === null || typeof bytes === 'string' ? bytes : Uint8Array.from(bytes)
 }
 
 function notAppended(topic: string, cause: unknown): Error {

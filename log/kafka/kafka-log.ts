@@ -1,7 +1,6 @@
 import type { ConnectionOptions } from '@platformatic/kafka'
 import { silentLogger } from '#core'
 import type { Clock, Logger, Metrics } from '#core'
-import { logError } from '../index.ts'
 import type {
   Appender,
   AppenderOptions,
@@ -14,6 +13,7 @@ import type {
   Transactor,
   TransactorOptions,
 } from '../index.ts'
+import { OpenParts } from '../open-parts.ts'
 import { KafkaAdmin } from './admin.ts'
 import { KafkaAppender } from './appender.ts'
 import { Cluster } from './cluster.ts'
@@ -80,8 +80,7 @@ class KafkaLog implements Log {
   readonly #topics: TopicDirectory
   readonly #requestTimeoutMs: number
   readonly #deliveryTimeoutMs: number
-  readonly #memberships = new Set<KafkaMembership>()
-  readonly #others = new Set<KafkaAppender | KafkaReader | KafkaTransactor>()
+  readonly #parts = new OpenParts()
   readonly #closed = new AbortController()
   #closing: Promise<void> | undefined
 
@@ -97,60 +96,60 @@ class KafkaLog implements Log {
     this.#requestTimeoutMs = requestTimeoutMs
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs
     this.#topics = new TopicDirectory(cluster)
-    this.admin = new KafkaAdmin(cluster, () => this.#assertOpen())
+    this.admin = new KafkaAdmin(cluster, () => this.#parts.assertOpen())
     const stops = (): void => void this.#endAfterGrace(options)
     if (options.signal?.aborted === true) stops()
     else options.signal?.addEventListener('abort', stops, { signal: this.#closed.signal })
   }
 
   appender(options: AppenderOptions = {}): Appender {
-    this.#assertOpen()
-    const appender = new KafkaAppender({
-      cluster: this.#cluster,
-      topics: this.#topics,
-      appender: options,
-      requestTimeoutMs: this.#requestTimeoutMs,
-      deliveryTimeoutMs: this.#deliveryTimeoutMs,
-      onClosed: (closed) => this.#others.delete(closed),
-    })
-    this.#others.add(appender)
-    return appender
+    this.#parts.assertOpen()
+    return this.#parts.add(
+      new KafkaAppender({
+        cluster: this.#cluster,
+        topics: this.#topics,
+        appender: options,
+        requestTimeoutMs: this.#requestTimeoutMs,
+        deliveryTimeoutMs: this.#deliveryTimeoutMs,
+        onClosed: this.#parts.forget,
+      }),
+    )
   }
 
   reader(options: ReaderOptions = {}): Reader {
-    this.#assertOpen()
-    const reader = new KafkaReader({
-      cluster: this.#cluster,
-      reader: options,
-      onClosed: (closed) => this.#others.delete(closed),
-    })
-    this.#others.add(reader)
-    return reader
+    this.#parts.assertOpen()
+    return this.#parts.add(
+      new KafkaReader({
+        cluster: this.#cluster,
+        reader: options,
+        onClosed: this.#parts.forget,
+      }),
+    )
   }
 
   async transactor(transactionalId: string, options: TransactorOptions = {}): Promise<Transactor> {
-    this.#assertOpen()
-    const transactor = await KafkaTransactor.open({
-      cluster: this.#cluster,
-      topics: this.#topics,
-      transactionalId,
-      transactor: options,
-      requestTimeoutMs: this.#requestTimeoutMs,
-      onClosed: (closed) => this.#others.delete(closed),
-    })
-    this.#others.add(transactor)
-    return transactor
+    this.#parts.assertOpen()
+    return this.#parts.add(
+      await KafkaTransactor.open({
+        cluster: this.#cluster,
+        topics: this.#topics,
+        transactionalId,
+        transactor: options,
+        requestTimeoutMs: this.#requestTimeoutMs,
+        onClosed: this.#parts.forget,
+      }),
+    )
   }
 
   async join(options: JoinOptions): Promise<Membership> {
-    this.#assertOpen()
+    this.#parts.assertOpen()
     const membership = new KafkaMembership({
       cluster: this.#cluster,
       connection: this.#connection,
       join: options,
-      onClosed: (closed) => this.#memberships.delete(closed),
+      onClosed: this.#parts.forgetMember,
     })
-    this.#memberships.add(membership)
+    this.#parts.addMember(membership)
     await membership.join()
     return membership
   }
@@ -160,10 +159,8 @@ class KafkaLog implements Log {
     return this.#closing
   }
 
-  /** Members leave first: their `revoked` may still commit. */
   async #close(): Promise<void> {
-    await Promise.all([...this.#memberships].map((membership) => membership.leave()))
-    await Promise.all([...this.#others].map((other) => other.close()))
+    await this.#parts.close()
     this.#closed.abort()
     await this.#cluster.close()
   }
@@ -173,9 +170,5 @@ class KafkaLog implements Log {
     if (this.#closed.signal.aborted) return
     logger.warn({}, 'Kafka does not answer in time for the stop: what is under way is given up')
     await this.#cluster.close()
-  }
-
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw logError('LOG_CLOSED', 'The log is closed. Open it again.')
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '#core'
 import { FetchedRecords, logError } from '../index.ts'
 import type { Reader, ReaderOptions, TopicPartition } from '../index.ts'
+import { SinglePoll } from '../single-poll.ts'
 import type { Cluster } from './cluster.ts'
 import { Fetcher, fetchWaitMs } from './fetcher.ts'
 import type { Fetched } from './fetcher.ts'
@@ -19,11 +20,11 @@ export class KafkaReader implements Reader {
   readonly #pollBytesMax: number
   readonly #onClosed: (reader: KafkaReader) => void
   readonly #followed = new FollowedPartitions()
+  readonly #polls = new SinglePoll()
   /** Fetched and not yet taken: at most one a partition. */
   #fetched: Fetched[] = []
   readonly #errors = new Map<Followed, unknown>()
   #changed = Promise.withResolvers<void>()
-  #polling: Promise<unknown> | undefined
   #failingSince: number | undefined
   #woken = false
   #closing: Promise<void> | undefined
@@ -77,19 +78,7 @@ export class KafkaReader implements Reader {
   }
 
   poll(waitMs: number): Promise<readonly FetchedRecords[]> {
-    if (this.#polling !== undefined) {
-      return Promise.reject(
-        logError(
-          'LOG_INVALID_REQUEST',
-          'This reader is being polled. Wait for that call before the next one.',
-        ),
-      )
-    }
-    const polling = this.#poll(waitMs).finally(() => {
-      this.#polling = undefined
-    })
-    this.#polling = polling
-    return polling
+    return this.#polls.run(() => this.#poll(waitMs))
   }
 
   wakeup(): void {
@@ -105,7 +94,7 @@ export class KafkaReader implements Reader {
   async #close(): Promise<void> {
     this.#change()
     await this.#fetcher.close()
-    await this.#polling?.catch(() => undefined)
+    await this.#polls.settled()
     this.#fetched = []
     this.#onClosed(this)
   }

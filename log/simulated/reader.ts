@@ -2,6 +2,7 @@ import { FollowedPartitions } from '../followed-partitions.ts'
 import type { FollowedPartition } from '../followed-partitions.ts'
 import { logError } from '../index.ts'
 import type { FetchedRecords, Reader, ReaderOptions, TopicPartition } from '../index.ts'
+import { SinglePoll } from '../single-poll.ts'
 import type { FetchedPartition } from './broker.ts'
 import type { SimulatedLog } from './simulated-log.ts'
 
@@ -12,9 +13,9 @@ export class SimulatedReader implements Reader {
   readonly #partitionBytesMax: number
   readonly #pollBytesMax: number
   readonly #followed = new FollowedPartitions(() => this.#interrupt?.())
+  readonly #polls = new SinglePoll()
   #woken = false
   #closed = false
-  #polling: Promise<unknown> | undefined
   #interrupt: (() => void) | undefined
 
   constructor(log: SimulatedLog, options: ReaderOptions) {
@@ -44,19 +45,7 @@ export class SimulatedReader implements Reader {
   }
 
   poll(waitMs: number): Promise<readonly FetchedRecords[]> {
-    if (this.#polling !== undefined) {
-      return Promise.reject(
-        logError(
-          'LOG_INVALID_REQUEST',
-          'This reader is being polled. Wait for that call before the next one.',
-        ),
-      )
-    }
-    const polling = this.#poll(waitMs).finally(() => {
-      this.#polling = undefined
-    })
-    this.#polling = polling
-    return polling
+    return this.#polls.run(() => this.#poll(waitMs))
   }
 
   wakeup(): void {
@@ -67,7 +56,7 @@ export class SimulatedReader implements Reader {
   async close(): Promise<void> {
     this.#closed = true
     this.#interrupt?.()
-    await this.#polling?.catch(() => undefined)
+    await this.#polls.settled()
   }
 
   async #poll(waitMs: number): Promise<readonly FetchedRecords[]> {
