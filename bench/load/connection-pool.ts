@@ -32,7 +32,8 @@ export class ConnectionPool {
   }
 
   async #take(): Promise<HttpConnection> {
-    const idle = this.#idle.pop()
+    // In turn: one that is left idle for seconds is closed by the server.
+    const idle = this.#idle.shift()
     if (idle !== undefined) return idle
     if (this.#opened === this.#connectionsMax) return new Promise((resolve) => this.#waiting.push(resolve))
     this.#opened++

@@ -18,6 +18,7 @@ interface Waiting {
 export class HttpConnection {
   readonly #socket: Socket
   #received = ''
+  #closed: Error | undefined
   #waiting: Waiting | undefined
 
   private constructor(socket: Socket) {
@@ -45,6 +46,11 @@ export class HttpConnection {
     return new Promise((resolve, reject) => {
       if (this.#waiting !== undefined) {
         reject(new Error('a connection takes one request at a time'))
+        return
+      }
+      // Nothing would tell its fate any more.
+      if (this.#closed !== undefined) {
+        reject(this.#closed)
         return
       }
       this.#waiting = { resolve, reject }
@@ -76,6 +82,7 @@ export class HttpConnection {
   }
 
   #fail(error: Error): void {
+    this.#closed ??= error
     this.#waiting?.reject(error)
     this.#waiting = undefined
   }
