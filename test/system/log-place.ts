@@ -15,7 +15,9 @@ export interface LogPlace {
   readonly topics: CouponTopics
   readonly appId: string
   readonly environment: ProgramEnvironment
-  /** Opens the log for as long as `use` runs. The embedded one is free for it only while no program runs. */
+  /** Whether others may read it while the program runs. The embedded one belongs to whoever has it open. */
+  readonly isShared: boolean
+  /** Opens the log for as long as `use` runs. One that is not shared is free for it only while no program runs. */
   withLog<T>(use: (log: Log) => Promise<T>): Promise<T>
 }
 
@@ -26,6 +28,7 @@ export function embeddedPlace(directory: string): LogPlace {
     appId,
     topics: couponTopics(),
     environment: { APP_ID: appId },
+    isShared: false,
     async withLog(use) {
       const broker = await EmbeddedBroker.open({ dir: join(directory, 'log'), clock: systemClock })
       try {
@@ -46,6 +49,7 @@ export function kafkaPlace(brokers = kafka().brokers): LogPlace {
     appId,
     topics: couponTopics({ prefix }),
     environment: { APP_ID: appId, TOPIC_PREFIX: prefix, LOG_URL: url },
+    isShared: true,
     async withLog(use) {
       const { openKafkaLog } = await import('#log/kafka')
       return using(await openKafkaLog({ url, clock: systemClock }), use)

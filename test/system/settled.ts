@@ -4,6 +4,8 @@ import { Redis } from 'ioredis'
 import { systemClock } from '#core'
 import { parseClaimId } from '#domain/coupon'
 import type { ClaimPosition } from '#domain/coupon'
+import { partitions } from './commands.ts'
+import { readTopic } from './read-topic.ts'
 import type { System } from './system.ts'
 
 const timeoutMs = 60_000
@@ -37,17 +39,37 @@ export function endsOf(claimIds: readonly string[]): Map<number, number> {
   return ends
 }
 
-/** Resolves once both stores have read the results up to `ends` (exclusive), agree on where they stand, and stand still. */
+/**
+ * Resolves once both stores have read the results up to `ends` (exclusive), agree on where they stand, and stand still.
+ * On a log that can be read meanwhile they must have every result of every command in it, those too that nobody was
+ * told of: on a slow machine standing still for a moment does not say that nothing more comes.
+ */
 export async function loaded(system: System, ends: ReadonlyMap<number, number>): Promise<void> {
+  const wanted = system.isLogShared ? [...ends, ...(await resultEnds(system))] : [...ends]
   let before = ''
   await eventually('the stores have every result', async () => {
     const [sql, memory] = await positions(system)
-    const reached = [...ends].every(([partition, end]) => (sql.get(partition) ?? 0) >= end)
+    const reached = wanted.every(([partition, end]) => (sql.get(partition) ?? 0) >= end)
     const now = JSON.stringify([...sql])
     const still = reached && now === before && now === JSON.stringify([...memory])
     before = now
     if (!still) await systemClock.sleep(200)
     return still
+  })
+}
+
+/** Waits until every command is processed; then the offset after the last result, by partition. */
+function resultEnds(system: System): Promise<readonly (readonly [number, number])[]> {
+  const { appId, topics } = system
+  const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic: topics.issue, partition }))
+  return system.withLog(async (log) => {
+    await eventually('every command is processed', async () => {
+      const edges = await log.admin.offsets(inputs)
+      const done = await log.admin.committedOffsets(appId, inputs, { requireStable: false })
+      return edges.every(({ highWatermark }, at) => (done[at]?.offset ?? 0) >= highWatermark)
+    })
+    const results = await readTopic(log, topics.result)
+    return results.map((records, partition) => [partition, (records.at(-1)?.offset ?? -1) + 1])
   })
 }
 

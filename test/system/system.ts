@@ -131,9 +131,16 @@ export class System {
   async killOnly(kind: ProcessKind): Promise<void> {
     await this.#programs.get(kind)?.kill()
     this.#programs.delete(kind)
+    // It comes back on another port.
+    if (kind === 'gateway') this.#disconnect()
   }
 
-  /** Opens the log of the stopped program for as long as `use` runs. */
+  /** Whether the log can be opened while the program runs. */
+  get isLogShared(): boolean {
+    return this.#place.isShared
+  }
+
+  /** Opens the log for as long as `use` runs; one that is not shared only of the stopped program. */
   withLog<T>(use: (log: Log) => Promise<T>): Promise<T> {
     return this.#place.withLog(use)
   }
@@ -151,8 +158,12 @@ export class System {
   }
 
   #closed(): void {
+    this.#disconnect()
+    this.#programs.clear()
+  }
+
+  #disconnect(): void {
     this.#http?.close()
     this.#http = undefined
-    this.#programs.clear()
   }
 }
