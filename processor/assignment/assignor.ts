@@ -1,7 +1,7 @@
 /** The log port's assignor for a topology: partitions as tasks, user data as what members have and get. Pure. */
 import type { Assignor, MemberAssignment, MemberSubscription } from '#log'
 import type { Topology } from '#topology'
-import { encodeAssignmentData } from './assignment-data.ts'
+import { encodeAssignmentData, encodeFleet } from './assignment-data.ts'
 import { decodeMemberData } from './member-data.ts'
 import type { MemberData } from './member-data.ts'
 import { compare, planTasks } from './plan.ts'
@@ -29,6 +29,7 @@ export function taskAssignor(topology: Topology, options: PlanOptions): Assignor
         active: plans.get(member.memberId)?.active ?? [],
       }))
       .toSorted((a, b) => compare(a.idPrefix, b.idPrefix))
+    const everybody = encodeFleet(fleet)
     const partitionsOf = new Map(tasks.map(({ id, partitions }) => [id, partitions]))
     return new Map<string, MemberAssignment>(
       members.map(({ memberId }) => {
@@ -36,7 +37,7 @@ export function taskAssignor(topology: Topology, options: PlanOptions): Assignor
         const partitions = active.flatMap((id) => partitionsOf.get(id) ?? [])
         return [
           memberId,
-          { partitions, userData: encodeAssignmentData({ standby, warmUp, isProbing, members: fleet }) },
+          { partitions, userData: encodeAssignmentData({ standby, warmUp, isProbing }, everybody) },
         ]
       }),
     )

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { SeededRandom } from '#core'
 import { TopologyBuilder, keyValueStore, output, utf8 } from '#topology'
 import { taskAssignor } from './assignor.ts'
-import { decodeAssignmentData, encodeAssignmentData } from './assignment-data.ts'
+import { decodeAssignmentData, encodeAssignmentData, encodeFleet } from './assignment-data.ts'
 import { decodeMemberData, encodeMemberData } from './member-data.ts'
 import type { MemberData } from './member-data.ts'
 
@@ -29,7 +30,7 @@ test('what it is told arrives as it was told', () => {
     isProbing: true,
     members: [{ idPrefix: 'app-p-0', endPoint: '', active: ['0_0', '0_2'] }],
   }
-  expect(decodeAssignmentData(encodeAssignmentData(told))).toEqual(told)
+  expect(decodeAssignmentData(encodeAssignmentData(told, encodeFleet(told.members)))).toEqual(told)
 })
 
 test('what nobody of ours has written is not understood', () => {
@@ -38,6 +39,11 @@ test('what nobody of ours has written is not understood', () => {
     expect(decodeMemberData(strange)).toBeUndefined()
     expect(decodeAssignmentData(strange)).toBeUndefined()
   }
+})
+
+test('a broken list of members is not understood', () => {
+  const said = encodeAssignmentData({ standby: [], warmUp: [], isProbing: false }, Buffer.from('no fleet'))
+  expect(decodeAssignmentData(said)).toBeUndefined()
 })
 
 /** One subtopology with state on `in`. */
@@ -54,6 +60,27 @@ function topology(): ReturnType<TopologyBuilder['build']> {
   builder.sink({ name: 'sink', from: out, topic: 'out', key: utf8, value: utf8 })
   return builder.build()
 }
+
+test('what a hundred processes with a thousand tasks say and are told fits into a record of the broker', () => {
+  const random = new SeededRandom(5)
+  const hex = (digits: number): string =>
+    Array.from({ length: digits }, () => random.integer(0, 16).toString(16)).join('')
+  const members = Array.from({ length: 100 }, (_, at) => {
+    const processId = `${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`
+    const said = { ...member, processId, idPrefix: `coupon-${processId}-0`, topologyHash: hex(16) }
+    const userData = encodeMemberData({
+      ...said,
+      endPoint: `http://10.0.${at}.${random.integer(0, 256)}:8080`,
+      tasks: [],
+    })
+    return { memberId: processId, topics: ['in'], userData, owned: [] }
+  })
+  const options = { standbys: 1, acceptableLag: 10_000, warmUpsMax: 2 }
+  const told = taskAssignor(topology(), options)(members, new Map([['in', 1000]]))
+  const bytes = [...told.values(), ...members].reduce((sum, { userData }) => sum + userData.length, 0)
+  // Member ids, partitions and what is held come on top.
+  expect(bytes).toBeLessThan(600_000)
+})
 
 test('members learn of their standbys, of each other, and that another round is due', () => {
   const assign = taskAssignor(topology(), { standbys: 1, acceptableLag: 10, warmUpsMax: 1 })
