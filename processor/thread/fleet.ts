@@ -1,13 +1,14 @@
 /** Who is in the group and has what, as the last assignment said to one of its stream threads. */
-import { decodeAssignmentData } from './assignment/assignment-data.ts'
-import type { AssignmentData } from './assignment/assignment-data.ts'
-import type { FollowedRole } from './standby/followed-task.ts'
+import { decodeAssignmentData } from '../assignment/assignment-data.ts'
+import type { AssignmentData } from '../assignment/assignment-data.ts'
+import type { FollowedRole } from '../standby/followed-task.ts'
 
 export class Fleet {
   readonly #idPrefix: string
   /** Begins the prefixes of all threads of this process. */
   readonly #processPrefix: string
   #said: AssignmentData = { standby: [], warmUp: [], isProbing: false, members: [] }
+  #hasAssigned = false
 
   constructor(options: { readonly appId: string; readonly processId: string; readonly idPrefix: string }) {
     this.#idPrefix = options.idPrefix
@@ -17,6 +18,17 @@ export class Fleet {
   /** @param userData of the assignment; what cannot be understood changes nothing */
   hear(userData: Uint8Array): void {
     this.#said = decodeAssignmentData(userData) ?? this.#said
+    this.#hasAssigned = true
+  }
+
+  /** The thread has lost all that it had. What the others have stays known. */
+  lost(): void {
+    this.#hasAssigned = false
+  }
+
+  /** The thread has been assigned tasks, or none, since it came to the group. */
+  get hasAssigned(): boolean {
+    return this.#hasAssigned
   }
 
   /** In doubt yes: who is fenced by mistake loses work, who is waited for only costs time. */

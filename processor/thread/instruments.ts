@@ -1,7 +1,7 @@
 /** What a stream thread measures. */
 import type { Counter, Gauge, Histogram, Metrics } from '#core'
-import { restoreInstruments } from './restore-report.ts'
-import type { RestoreInstruments } from './restore-report.ts'
+import { restoreInstruments } from '../restore-report.ts'
+import type { RestoreInstruments } from '../restore-report.ts'
 
 export interface ThreadInstruments {
   readonly processed: Counter
