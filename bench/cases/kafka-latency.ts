@@ -1,12 +1,13 @@
 /** How long a decision takes on Kafka at a steady rate, ours and Kafka Streams in turn. */
 import { kafkaLatencyScript } from '../children/scripts.ts'
 import type { Engine } from '../peers/engine.ts'
+import { inTurn, measurementsOf } from '../peers/in-turn.ts'
 import { kafkaStreams } from '../peers/kafka-streams-engine.ts'
 import { millrace } from '../peers/millrace.ts'
 import type { Context, Measurement, Variant } from '../runner/bench.ts'
 import { runChild } from '../runner/child.ts'
 import { percentile } from '../runner/statistics.ts'
-import { kafkaBench, noInput, withEngine, withRun } from './kafka-runs.ts'
+import { claimsOf, kafkaBench, noInput, withEngine, withRun } from './kafka-runs.ts'
 
 /** Longer than elsewhere: Java needs it. */
 const warmupSeconds = 5
@@ -36,27 +37,23 @@ async function measure(
   commitIntervalMs: number,
   goal: string,
 ): Promise<Measurement[]> {
-  const { repetitions } = context.sizes
-  const [ours, peers]: [number[][], number[][]] = [[], []]
-  for (let repetition = 1; repetition <= repetitions; repetition++) {
-    for (const [engine, found] of [
-      [millrace(context.profileDirectory), ours],
-      [kafkaStreams({ commitIntervalMs }), peers],
-    ] as const) {
-      const times = await timesOf(context, engine, `${name}-${repetition}`)
-      const values = percentiles.map(([, share]) => percentile(times, share))
-      found.push(values)
-      const texts = percentiles.map(([label], index) => `${label} ${values[index]?.toFixed(1)} ms`)
-      context.progress.say(`repetition ${repetition}/${repetitions}: ${engine.name} ${texts.join(', ')}`)
-    }
-  }
-  return percentiles.map(([label], index) => ({
-    metric: label,
-    unit: 'ms',
-    values: ours.map((values) => values[index] ?? 0),
-    peerValues: peers.map((values) => values[index] ?? 0),
-    goal: label === 'p50' ? goal : 'ratio < 1',
-  }))
+  const { profileDirectory } = context
+  const found = await inTurn(
+    context,
+    { ours: millrace({ profileDirectory }), peer: kafkaStreams({ commitIntervalMs }) },
+    (engine, repetition) => timesOf(context, engine, `${name}-${repetition}`),
+    (times) =>
+      percentiles.map(([label, share]) => `${label} ${percentile(times, share).toFixed(1)} ms`).join(', '),
+  )
+  return measurementsOf(
+    found,
+    percentiles.map(([metric, share]) => ({
+      metric,
+      unit: 'ms',
+      goal: metric === 'p50' ? goal : 'ratio < 1',
+      value: (times) => percentile(times, share),
+    })),
+  )
 }
 
 /** Ascending. Each run has an input of its own, so that none begins with what another left. */
@@ -65,7 +62,8 @@ async function timesOf(context: Context, engine: Engine, name: string): Promise<
   const bench = await kafkaBench(context, `${name}-${engine.name}`, noInput)
   return withRun(bench, 'claims', (run) =>
     withEngine(context, engine, run, async (running) => {
-      const { brokers, claims } = run.spec
+      const { brokers } = run.spec
+      const claims = claimsOf(run)
       const schedule = { perSecond, seconds, warmupSeconds }
       const unprofiled = { ...context, profileDirectory: undefined }
       const { decisionMs } = await runChild(kafkaLatencyScript, { brokers, claims, schedule }, unprofiled)

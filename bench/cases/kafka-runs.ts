@@ -1,20 +1,21 @@
-/** One broker, one input, and engines in turn that decide it, each run an application of its own. */
+/** One broker, one input, and engines in turn that work on it, each run an application of its own. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '#core'
 import type { Log } from '#log'
 import { preloadScript } from '../children/scripts.ts'
-import { claimTopics } from '../engine/claims.ts'
 import type { ClaimsSpec } from '../engine/claims.ts'
+import type { PutsSpec } from '../engine/puts.ts'
 import { withLog } from '../engine/with-log.ts'
 import { workloadOf } from '../engine/workload.ts'
-import type { Workload } from '../engine/workload.ts'
+import type { Workload, WorkloadSpec } from '../engine/workload.ts'
 import type { Engine, EngineRun, RunningEngine } from '../peers/engine.ts'
 import type { Context } from '../runner/bench.ts'
 import { runChild } from '../runner/child.ts'
+import type { KafkaNeeds } from '../runner/servers.ts'
 
-/** Claims without the application that decides them. */
-export type KafkaInput = Omit<ClaimsSpec, 'application'>
+/** A workload without the application. */
+export type KafkaInput = Omit<ClaimsSpec, 'application'> | Omit<PutsSpec, 'application'>
 
 /** Of cases whose claims come while they are measured. */
 export const noInput: KafkaInput = { kind: 'claims', claims: 0, coupons: 0, stock: 0 }
@@ -36,16 +37,27 @@ export interface KafkaBench {
 }
 
 /** Starts the broker, if it is the first to need it. */
-export async function kafkaBench(context: Context, name: string, input: KafkaInput): Promise<KafkaBench> {
-  return { context, brokers: await context.servers.kafka(), input, prefix: `${name}-` }
+export async function kafkaBench(
+  context: Context,
+  name: string,
+  input: KafkaInput,
+  needs: KafkaNeeds = {},
+): Promise<KafkaBench> {
+  return { context, brokers: await context.servers.kafka(needs), input, prefix: `${name}-` }
 }
 
 /** The same with the input on the broker. */
-export async function preloadedKafka(context: Context, name: string, input: KafkaInput): Promise<KafkaBench> {
-  const bench = await kafkaBench(context, name, input)
-  const workload = claimsOf(bench, 'input')
-  const records = workloadOf(workload).records.toLocaleString('en-US')
-  context.progress.say(`preloading ${records} records`)
+export async function preloadedKafka(
+  context: Context,
+  name: string,
+  input: KafkaInput,
+  needs: KafkaNeeds = {},
+): Promise<KafkaBench> {
+  const bench = await kafkaBench(context, name, input, needs)
+  const workload = specOf(bench, 'input')
+  const { records } = workloadOf(workload)
+  if (records === 0) return bench
+  context.progress.say(`preloading ${records.toLocaleString('en-US')} records`)
   const { brokers } = bench
   await runChild(preloadScript, { brokers, workload }, { ...context, profileDirectory: undefined })
   return bench
@@ -54,53 +66,76 @@ export async function preloadedKafka(context: Context, name: string, input: Kafk
 /** Makes an application's topics, and deletes what it wrote after `use`: others would find the broker slower. */
 export function withRun<T>(bench: KafkaBench, label: string, use: (run: KafkaRun) => Promise<T>): Promise<T> {
   const { context, brokers } = bench
-  const claims = claimsOf(bench, label)
-  const workload = workloadOf(claims)
+  const spec = specOf(bench, label)
+  const workload = workloadOf(spec)
   const stateDirectory = join(context.scope.directory, label)
   return withLog({ brokers }, async (log) => {
     await log.admin.ensureTopics(workload.topics)
-    const result = await use({ log, workload, spec: { brokers, claims, stateDirectory } })
-    const { result: results, status } = claimTopics(claims)
-    await log.admin.deleteTopics([results, status])
+    const result = await use({ log, workload, spec: { brokers, workload: spec, stateDirectory } })
+    const outputs = workload.topics.map(({ name }) => name).filter((name) => name !== workload.inputTopic)
+    if (outputs.length > 0) await log.admin.deleteTopics(outputs)
     await rm(stateDirectory, { recursive: true, force: true })
     return result
   })
 }
 
 /** Starts an engine on an application and calls `use` once it works; fails when it ends unasked meanwhile. */
-export async function withEngine<T>(
+export function withEngine<T>(
   context: Context,
   engine: Engine,
-  { spec }: KafkaRun,
+  run: KafkaRun,
   use: (running: RunningEngine) => Promise<T>,
 ): Promise<T> {
-  const running = await engine.start(spec)
-  context.scope.defer(() => running.kill())
+  return withProcesses(context, engine, [run.spec], ([running]) => use(running as RunningEngine))
+}
+
+/** The same with several processes, started together. */
+export async function withProcesses<T>(
+  context: Context,
+  engine: Engine,
+  specs: readonly EngineRun[],
+  use: (running: readonly RunningEngine[]) => Promise<T>,
+): Promise<T> {
+  const processes = await Promise.all(specs.map((spec) => engine.start(spec)))
+  for (const running of processes) context.scope.defer(() => running.kill())
   const used = async (): Promise<T> => {
-    await running.running()
-    return use(running)
+    await Promise.all(processes.map((running) => running.running()))
+    return use(processes)
   }
-  return Promise.race([used(), running.failed])
+  return Promise.race([used(), ...processes.map(({ failed }) => failed)])
+}
+
+/** What another process of the same application is given. */
+export function another({ spec }: KafkaRun, number: number): EngineRun {
+  return { ...spec, stateDirectory: join(spec.stateDirectory, `process-${number}`) }
 }
 
 const pollMs = 20
 
-/** Resolves once an application has committed the offsets of all its input. */
-export async function untilDrained(
-  { log, workload }: KafkaRun,
-  onProgress: (done: number) => void,
-): Promise<void> {
-  const { appId, inputTopic, topics, records } = workload
+/** Input records whose offsets an application has committed. */
+export async function committedRecords({ log, workload }: KafkaRun): Promise<number> {
+  const { appId, inputTopic, topics } = workload
   const count = topics.find(({ name }) => name === inputTopic)?.partitions ?? 0
   const inputs = Array.from({ length: count }, (_, partition) => ({ topic: inputTopic, partition }))
-  for (let done = 0; done < records;) {
+  const committed = await log.admin.committedOffsets(appId, inputs, { requireStable: false })
+  return committed.reduce((sum, { offset = 0 }) => sum + offset, 0)
+}
+
+/** Resolves once an application has committed the offsets of all its input. */
+export async function untilDrained(run: KafkaRun, onProgress: (done: number) => void): Promise<void> {
+  for (let done = 0; done < run.workload.records;) {
     await systemClock.sleep(pollMs)
-    const committed = await log.admin.committedOffsets(appId, inputs, { requireStable: false })
-    done = committed.reduce((sum, { offset = 0 }) => sum + offset, 0)
+    done = await committedRecords(run)
     onProgress(done)
   }
 }
 
-function claimsOf({ input, prefix }: KafkaBench, label: string): ClaimsSpec {
+/** Of a run that has claims. */
+export function claimsOf({ spec }: KafkaRun): ClaimsSpec {
+  if (spec.workload.kind !== 'claims') throw new TypeError('this run has no claims')
+  return spec.workload
+}
+
+function specOf({ input, prefix }: KafkaBench, label: string): WorkloadSpec {
   return { ...input, application: { appId: `${prefix}${label}`, inputPrefix: prefix } }
 }

@@ -1,32 +1,54 @@
 /** Millrace's processor on Kafka until it is told to stop, by whoever measures it from outside. */
 import { messageOf, systemClock } from '#core'
-import { startWorkload } from '../engine/stream.ts'
-import { withLog } from '../engine/with-log.ts'
-import { workloadOf } from '../engine/workload.ts'
 import type { EngineRun } from '../peers/engine.ts'
+import { oneThread } from './one-thread.ts'
+import { supervisedThreads } from './supervised-threads.ts'
 
-/** What it says: that its tasks are restored, that it has stopped in order, or why it ended. */
-export interface KafkaProcessorEvent {
-  readonly event: 'running' | 'stopped' | 'failed'
-  readonly message?: string
-  /** Of `running`: since the stream thread was told to start, so joining the group is part of it. */
-  readonly restoreSeconds?: number
+export interface KafkaProcessorInput extends EngineRun {
+  /** Stream threads under a supervisor, as `millrace processor` has them; undefined: one, which is the main thread. */
+  readonly threads?: number
+}
+
+export type KafkaProcessorOrder = 'tasks' | 'lose-thread' | 'stop'
+
+/** What it says: that its tasks are restored, which they are, that it has stopped in order, or why it ended. */
+export type KafkaProcessorEvent =
+  /** Since it was told to start, so joining the group is part of it. */
+  | { readonly event: 'running'; readonly restoreSeconds: number }
+  | { readonly event: 'tasks'; readonly partitions: readonly number[] }
+  | { readonly event: 'stopped' }
+  | { readonly event: 'failed'; readonly message: string }
+
+/** However many threads there are. */
+export interface ProcessorHost {
+  /** True once all tasks are restored. */
+  ready(): Promise<boolean>
+  /** Partitions of the input. */
+  tasks(): readonly number[]
+  loseThread(): void
+  /** Rejects when it cannot go on. */
+  readonly failed: Promise<never>
+  stop(): Promise<void>
 }
 
 const readyPollMs = 1
 
-async function run({ brokers, claims, stateDirectory }: EngineRun, stopped: Promise<void>): Promise<void> {
-  await withLog({ brokers }, async (log) => {
-    const startedAt = performance.now()
-    const streams = await startWorkload(log, workloadOf(claims), stateDirectory)
-    const failed = streams.failed.then((error): never => {
-      throw error
+async function run(input: KafkaProcessorInput): Promise<void> {
+  const startedAt = performance.now()
+  const host = await (input.threads === undefined
+    ? oneThread(input)
+    : supervisedThreads(input, input.threads))
+  const stopped = new Promise<void>((resolve) => {
+    process.on('message', (order: KafkaProcessorOrder) => {
+      if (order === 'stop') resolve()
+      else if (order === 'lose-thread') host.loseThread()
+      else void say({ event: 'tasks', partitions: host.tasks() })
     })
-    while (!streams.state().ready) await Promise.race([systemClock.sleep(readyPollMs), failed])
-    await say({ event: 'running', restoreSeconds: (performance.now() - startedAt) / 1000 })
-    await Promise.race([stopped, failed])
-    await streams.stop()
   })
+  while (!(await host.ready())) await Promise.race([systemClock.sleep(readyPollMs), host.failed])
+  await say({ event: 'running', restoreSeconds: (performance.now() - startedAt) / 1000 })
+  await Promise.race([stopped, host.failed])
+  await host.stop()
 }
 
 function say(event: KafkaProcessorEvent): Promise<void> {
@@ -37,10 +59,7 @@ function say(event: KafkaProcessorEvent): Promise<void> {
 
 process.once('disconnect', () => process.exit(1))
 process.once('message', (input) => {
-  const stopped = new Promise<void>((resolve) => {
-    process.once('message', () => resolve())
-  })
-  run(input as EngineRun, stopped)
+  run(input as KafkaProcessorInput)
     .then(
       () => say({ event: 'stopped' }),
       (error: unknown) => say({ event: 'failed', message: messageOf(error) }),

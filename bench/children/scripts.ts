@@ -113,6 +113,27 @@ export interface KafkaLatencyOutput {
   readonly decisionMs: readonly number[]
 }
 
+export interface TransactionsInput {
+  /** `host:port,…`. */
+  readonly brokers: string
+  /** Made anew, with a partition for each writer. */
+  readonly topic: string
+  /** Of one transaction after the other, each with two transactional ids in turn. */
+  readonly writers: number
+  readonly seconds: number
+}
+
+export interface TransactionsOutput {
+  readonly transactions: number
+  /** Of this client. */
+  readonly cpuSeconds: number
+}
+
+/** Transactions of one record and one offset each, as many as one broker takes. */
+export const transactionsScript: MeasuredScript<TransactionsInput, TransactionsOutput> = {
+  url: new URL('./transactions.ts', import.meta.url),
+}
+
 /** Claims at a fixed rate into Kafka, decided by an engine beside. */
 export const kafkaLatencyScript: MeasuredScript<KafkaLatencyInput, KafkaLatencyOutput> = {
   url: new URL('./kafka-latency.ts', import.meta.url),

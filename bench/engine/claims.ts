@@ -7,7 +7,8 @@ import { encode, typedStore } from '#topology'
 import { topicSpecs } from '../../cli/compose/topics.ts'
 import { readSettings } from '../../cli/settings.ts'
 import { partitions } from '../../test/system/commands.ts'
-import { appId } from './app-id.ts'
+import { theProgram } from './application.ts'
+import type { Application } from './application.ts'
 import { eachRecord } from './each-record.ts'
 import { withTaskState } from './task-state.ts'
 import type { Workload } from './workload.ts'
@@ -18,14 +19,8 @@ export interface ClaimsSpec {
   readonly coupons: number
   /** Of each coupon. */
   readonly stock: number
-  /** Whose outputs and state these are, when several applications decide the same input; else the program's. */
-  readonly application?: ClaimsApplication
-}
-
-interface ClaimsApplication {
-  readonly appId: string
-  /** Begins the name of the input topic, which they share. */
-  readonly inputPrefix: string
+  /** Default: the program. */
+  readonly application?: Application
 }
 
 const nonce = '0123456789abcdef'
@@ -48,7 +43,7 @@ export function claimsOf({ claims: count, coupons }: ClaimsSpec, coupon: number)
 export function claims(spec: ClaimsSpec): Workload {
   const topics = claimTopics(spec)
   return {
-    appId: spec.application?.appId ?? appId,
+    appId: (spec.application ?? theProgram).appId,
     topology: couponTopology({ topics }),
     topics: specsOf(topics),
     inputTopic: topics.issue,
@@ -128,9 +123,10 @@ async function checkResults(log: Log, topic: string, spec: ClaimsSpec): Promise<
 }
 
 async function checkHolders(stateDirectory: string, spec: ClaimsSpec): Promise<void> {
+  const { appId } = spec.application ?? theProgram
   let holders = 0
   for (let partition = 0; partition < partitions; partition++) {
-    const directory = taskDirectory(stateDirectory, spec.application?.appId ?? appId, `0_${partition}`)
+    const directory = taskDirectory(stateDirectory, appId, `0_${partition}`)
     holders += await withTaskState(directory, stores, (state) => {
       const users = typedStore(couponStores.issuedUsers, state.store(couponStores.issuedUsers))
       return [...users.keys()].reduce((sum, couponId) => sum + users.size(couponId), 0)

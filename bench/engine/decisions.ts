@@ -86,6 +86,8 @@ export function openCommand(couponId: string): CouponCommand {
 /** One for each partition, so that all take part. */
 export const couponOfEach = Array.from({ length: partitions }, (_, partition) => couponIn(partition))
 
+export const allPartitions = couponOfEach.map((_, partition) => partition)
+
 export function issueCommand(index: number): CouponCommand {
   const userId = `user-${index}`
   const couponId = couponOfEach[index % couponOfEach.length] as string

@@ -2,13 +2,26 @@
 import { silentLogger, systemClock } from '#core'
 import type { Log } from '#log'
 import { startStreams } from '#processor'
-import type { Streams } from '#processor'
+import type { Streams, StreamsOptions } from '#processor'
 import type { OnProgress } from '../runner/measured.ts'
 import type { Workload } from './workload.ts'
 
-export function startWorkload(log: Log, workload: Workload, stateDir: string): Promise<Streams> {
+export function startWorkload(
+  log: Log,
+  workload: Workload,
+  stateDir: string,
+  options: Pick<StreamsOptions, 'place'> = {},
+): Promise<Streams> {
   const { appId, topology } = workload
-  return startStreams({ topology, log, appId, stateDir, clock: systemClock, logger: silentLogger })
+  return startStreams({
+    topology,
+    log,
+    appId,
+    stateDir,
+    clock: systemClock,
+    logger: silentLogger,
+    ...options,
+  })
 }
 
 const pollMs = 20

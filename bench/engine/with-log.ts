@@ -20,10 +20,11 @@ export async function withLog<T>(place: LogPlace, use: (log: Log) => Promise<T>)
 
 interface OpenLog {
   readonly log: Log
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
-async function openLog(place: LogPlace): Promise<OpenLog> {
+/** The same for who closes it by himself. */
+export async function openLog(place: LogPlace): Promise<OpenLog> {
   if ('brokers' in place) {
     const log = await openKafkaLog({ url: `kafka://${place.brokers}`, clock: systemClock })
     return { log, close: () => log.close() }

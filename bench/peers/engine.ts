@@ -1,14 +1,14 @@
-/** A stream processor of claims on Kafka, in a process of its own: ours or a peer. */
-import type { ClaimsSpec } from '../engine/claims.ts'
-import type { ProcessUsage } from './process-usage.ts'
+/** A stream processor on Kafka, in a process of its own: ours or a peer. */
+import type { WorkloadSpec } from '../engine/workload.ts'
+import type { ProcessFootprint, ProcessUsage } from './process-usage.ts'
 
-/** One application on one broker. Its topics exist, its state directory need not. */
+/** One process of an application on one broker. Its topics exist, its state directory need not. */
 export interface EngineRun {
   /** `host:port,…`. */
   readonly brokers: string
   /** With an application of its own. */
-  readonly claims: ClaimsSpec
-  /** Kept after the process has ended; another one restores from nothing. */
+  readonly workload: WorkloadSpec
+  /** Kept after the process has ended; another one restores from nothing. No two processes share one. */
   readonly stateDirectory: string
 }
 
@@ -18,8 +18,13 @@ export interface RunningEngine {
   /** Rejects when the process ends unasked, with why; never resolves. */
   readonly failed: Promise<never>
   usage(): ProcessUsage
+  footprint(): ProcessFootprint
   /** Once it runs: how long it restored state, from its first store to its last. */
   restoreSeconds(): number
+  /** Partitions of the input whose tasks it works on now, ascending; only of one that has one stream thread. */
+  tasks(): Promise<readonly number[]>
+  /** Lets one of its stream threads end by an error that nobody expected; it is replaced. Needs two of them. */
+  loseThread(): void
   /** Commits what is open and ends. */
   stop(): Promise<void>
   /** kill -9. */

@@ -7,15 +7,16 @@ import type { KafkaStreamsOptions } from './kafka-streams.ts'
 
 /** @param settings for instance the commit interval; the rest as in kafka-streams/README.md */
 export function kafkaStreams(
-  settings: Pick<KafkaStreamsOptions, 'commitIntervalMs' | 'settings'> = {},
+  settings: Pick<KafkaStreamsOptions, 'threads' | 'commitIntervalMs' | 'settings'> = {},
 ): Engine {
   return {
     name: 'kafka-streams',
-    async start({ brokers, claims, stateDirectory }) {
+    async start({ brokers, workload: spec, stateDirectory }) {
+      const { appId, inputTopic } = workloadOf(spec)
       const peer = await startKafkaStreams({
         brokers,
-        applicationId: workloadOf(claims).appId,
-        topics: claimTopics(claims),
+        applicationId: appId,
+        work: spec.kind === 'claims' ? claimTopics(spec) : { puts: inputTopic },
         stateDirectory,
         ...settings,
       })
@@ -29,11 +30,14 @@ export function kafkaStreams(
         running: async () => void (await peer.running()),
         failed: failed.promise,
         usage: () => peer.usage(),
+        footprint: () => peer.footprint(),
         restoreSeconds() {
           const begun = peer.events.filter(({ event }) => event === 'restore-start')
           const ended = peer.events.filter(({ event }) => event === 'restore-end')
           return (Math.max(...ended.map(({ at }) => at)) - Math.min(...begun.map(({ at }) => at))) / 1000
         },
+        tasks: () => peer.tasks(),
+        loseThread: () => peer.loseThread(),
         async stop() {
           ending = true
           await peer.stop()

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { CouponTopics } from '#domain/coupon'
 import { kafkaStreamsBuild } from './kafka-streams-build.ts'
-import { processUsage } from './process-usage.ts'
-import type { ProcessUsage } from './process-usage.ts'
+import { processFootprint, processUsage } from './process-usage.ts'
+import type { ProcessFootprint, ProcessUsage } from './process-usage.ts'
 
 export interface KafkaStreamsOptions {
   /** `host:port,…`. */
@@ -14,8 +14,8 @@ export interface KafkaStreamsOptions {
   readonly applicationId: string
   /** Kept after the process has ended; another one restores from nothing. */
   readonly stateDirectory: string
-  /** They must exist, with equal partition counts. */
-  readonly topics: Pick<CouponTopics, 'issue' | 'result' | 'status'>
+  /** Deciding claims, or putting the records of a topic into a store. Topics must exist, with equal partition counts. */
+  readonly work: Pick<CouponTopics, 'issue' | 'result' | 'status'> | { readonly puts: string }
   /** 1 by default. */
   readonly threads?: number
   /** 100 by default, as Kafka Streams has it with exactly_once_v2. */
@@ -40,9 +40,12 @@ interface PeerEvent {
     | 'restore-end'
     | 'first-decision'
     | 'count'
+    | 'tasks'
     | 'stopped'
   readonly state?: string
   readonly processed?: number
+  /** Of `tasks`. */
+  readonly partitions?: readonly number[]
   readonly store?: string
   readonly partition?: number
   /** Of a `restore-end`. */
@@ -62,7 +65,12 @@ export interface KafkaStreamsPeer {
   running(): Promise<PeerEvent>
   /** Records decided so far, some of them maybe not committed. */
   processed(): Promise<number>
+  /** Partitions of the input whose tasks it has and works on, ascending. */
+  tasks(): Promise<readonly number[]>
+  /** The next record of one stream thread throws; that thread is replaced. */
+  loseThread(): void
   usage(): ProcessUsage
+  footprint(): ProcessFootprint
   /** Commits what is open and leaves. Resolves with the records decided in all, once the process has ended. */
   stop(): Promise<number>
   /** kill -9. */
@@ -104,8 +112,8 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
   const listeners = new Set<(event: PeerEvent) => void>()
   createInterface({ input: child.stdout }).on('line', (line) => {
     const event = JSON.parse(line) as PeerEvent
-    // Counts are asked for again and again.
-    if (event.event !== 'count') events.push(event)
+    // These are asked for again and again.
+    if (event.event !== 'count' && event.event !== 'tasks') events.push(event)
     for (const listener of listeners) listener(event)
   })
 
@@ -129,6 +137,11 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
     const said = events.find(matches)
     return said === undefined ? next(matches) : Promise.resolve(said)
   }
+  const answerTo = (question: 'count' | 'tasks'): Promise<PeerEvent> => {
+    const answer = next(({ event }) => event === question)
+    child.stdin.write(`${question}\n`)
+    return answer
+  }
   return {
     spawnedAt,
     events,
@@ -136,11 +149,14 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
     until,
     running: () => until(({ state }) => state === 'RUNNING'),
     async processed() {
-      const counted = next(({ event }) => event === 'count')
-      child.stdin.write('count\n')
-      return (await counted).processed ?? 0
+      return (await answerTo('count')).processed ?? 0
     },
+    async tasks() {
+      return (await answerTo('tasks')).partitions ?? []
+    },
+    loseThread: () => void child.stdin.write('lose-thread\n'),
     usage: () => processUsage(pid),
+    footprint: () => processFootprint(pid),
     async stop() {
       child.stdin.end('stop\n')
       const { processed = 0 } = await until(({ event }) => event === 'stopped')
@@ -155,16 +171,20 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
 }
 
 function settingsOf(options: KafkaStreamsOptions): Record<string, string | number> {
-  const { brokers, applicationId, stateDirectory, topics, threads = 1, commitIntervalMs = 100 } = options
+  const { brokers, applicationId, stateDirectory, work, threads = 1, commitIntervalMs = 100 } = options
   return {
     'bootstrap.servers': brokers,
     'application.id': applicationId,
     'state.dir': stateDirectory,
     'num.stream.threads': threads,
     'commit.interval.ms': commitIntervalMs,
-    'peer.topic.issue': topics.issue,
-    'peer.topic.result': topics.result,
-    'peer.topic.status': topics.status,
+    ...('puts' in work
+      ? { 'peer.topic.puts': work.puts }
+      : {
+          'peer.topic.issue': work.issue,
+          'peer.topic.result': work.result,
+          'peer.topic.status': work.status,
+        }),
     ...options.settings,
   }
 }

@@ -1,19 +1,27 @@
 /** Millrace's own processor as a process beside its peers. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { KafkaProcessorEvent } from '../children/kafka-processor.ts'
+import type {
+  KafkaProcessorEvent,
+  KafkaProcessorInput,
+  KafkaProcessorOrder,
+} from '../children/kafka-processor.ts'
 import { profileFlags } from '../runner/child.ts'
 import type { Engine, EngineRun, RunningEngine } from './engine.ts'
-import { processUsage } from './process-usage.ts'
+import { processFootprint, processUsage } from './process-usage.ts'
 
 const script = new URL('../children/kafka-processor.ts', import.meta.url)
 
-/** @param profileDirectory where a CPU profile of each run that is stopped in order goes; undefined: none is made */
-export function millrace(profileDirectory?: string): Engine {
-  return { name: 'millrace', start: async (run) => start(run, profileDirectory) }
+export interface MillraceOptions extends Pick<KafkaProcessorInput, 'threads'> {
+  /** Where a CPU profile of each run that is stopped in order goes; undefined: none is made. */
+  readonly profileDirectory?: string | undefined
 }
 
-function start(run: EngineRun, profileDirectory: string | undefined): RunningEngine {
+export function millrace(options: MillraceOptions = {}): Engine {
+  return { name: 'millrace', start: async (run) => start(run, options) }
+}
+
+function start(run: EngineRun, { profileDirectory, ...more }: MillraceOptions): RunningEngine {
   const profiling = profileDirectory === undefined ? [] : profileFlags(profileDirectory)
   const child = fork(script, {
     stdio: ['ignore', 2, 2, 'ipc'],
@@ -34,24 +42,45 @@ function start(run: EngineRun, profileDirectory: string | undefined): RunningEng
   }
   let over = false
   let restored = 0
-  child.on('message', ({ event, message = '', restoreSeconds = 0 }: KafkaProcessorEvent) => {
-    restored = Math.max(restored, restoreSeconds)
-    if (event === 'running') running.resolve()
-    else if (event === 'stopped') stopped.resolve()
-    else fail(message)
-    over ||= event === 'stopped'
+  let heardTasks: ((partitions: readonly number[]) => void) | undefined
+  child.on('message', (said: KafkaProcessorEvent) => {
+    switch (said.event) {
+      case 'running':
+        restored = said.restoreSeconds
+        running.resolve()
+        break
+      case 'tasks':
+        heardTasks?.(said.partitions)
+        break
+      case 'stopped':
+        over = true
+        stopped.resolve()
+        break
+      case 'failed':
+        fail(said.message)
+    }
   })
   child.once('exit', (code, signal) => {
     if (!over) fail(signal ?? String(code))
   })
-  child.send(run)
+  const order = (what: KafkaProcessorInput | KafkaProcessorOrder): void => {
+    if (child.connected) child.send(what)
+  }
+  order({ ...run, ...more })
   return {
     running: () => running.promise,
     failed: failed.promise,
     usage: () => processUsage(pid),
+    footprint: () => processFootprint(pid),
     restoreSeconds: () => restored,
+    tasks: () =>
+      new Promise((resolve) => {
+        heardTasks = resolve
+        order('tasks')
+      }),
+    loseThread: () => order('lose-thread'),
     async stop() {
-      if (child.connected) child.send('stop')
+      order('stop')
       await stopped.promise
       await ended
     },

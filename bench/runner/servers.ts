@@ -7,10 +7,18 @@ import type { TestServers } from '../../test/servers/start.ts'
 
 /** Deleted topics leave the disk at once: it is the same for all that are measured. */
 const kafkaProperties = { 'log.segment.delete.delay.ms': 1000 }
+/** How long the first generation of a group waits for more members; Kafka's default is 3 s. */
+const gatherMs = 2000
+
+export interface KafkaNeeds {
+  /** Members of a new group that come within two seconds are in its first generation. Default: the first is alone. */
+  readonly gathersMembers?: boolean
+}
 
 export class Servers {
   #starting: Promise<TestServers> | undefined
-  #kafka: Promise<KafkaCluster> | undefined
+  /** By whether it gathers members. */
+  readonly #kafka = new Map<boolean, Promise<KafkaCluster>>()
 
   /** The URL of an empty database. */
   async postgres(): Promise<string> {
@@ -25,17 +33,23 @@ export class Servers {
   }
 
   /** `host:port,…` of one broker, or of those that KAFKA_BROKERS names. */
-  async kafka(): Promise<string> {
+  async kafka({ gathersMembers = false }: KafkaNeeds = {}): Promise<string> {
     const { KAFKA_BROKERS: brokers } = process.env
     if (brokers !== undefined && brokers !== '') return brokers
-    return (await (this.#kafka ??= startKafka({ properties: kafkaProperties }))).brokers
+    const delay = gathersMembers ? { 'group.initial.rebalance.delay.ms': gatherMs } : {}
+    const starting =
+      this.#kafka.get(gathersMembers) ?? startKafka({ properties: { ...kafkaProperties, ...delay } })
+    this.#kafka.set(gathersMembers, starting)
+    return (await starting).brokers
   }
 
   async stop(): Promise<void> {
     const servers = await this.#starting?.catch(() => undefined)
     await servers?.stop()
-    const kafka = await this.#kafka?.catch(() => undefined)
-    await kafka?.stop()
+    for (const starting of this.#kafka.values()) {
+      const kafka = await starting.catch(() => undefined)
+      await kafka?.stop()
+    }
   }
 
   #started(): Promise<TestServers> {

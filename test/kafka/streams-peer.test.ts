@@ -139,7 +139,7 @@ describe('the Kafka Streams peer', () => {
     const options: KafkaStreamsOptions = {
       brokers,
       applicationId: `${prefix}peer`,
-      topics,
+      work: topics,
       stateDirectory: join(folder, 'first'),
       commitIntervalMs: 10,
       settings: { 'main.consumer.session.timeout.ms': 6000 },

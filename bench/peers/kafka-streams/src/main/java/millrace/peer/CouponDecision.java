@@ -49,6 +49,7 @@ final class CouponDecision implements Processor<byte[], byte[], byte[], byte[]> 
 
     @Override
     public void process(Record<byte[], byte[]> record) {
+        Death.comeIfOrdered();
         command.read(record.value());
         byte[] key = record.key();
         if (!Arrays.equals(key, 0, key.length, command.value, command.couponFrom, command.couponTo)) {

@@ -6,6 +6,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Properties;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.TopicPartition;
@@ -22,8 +23,9 @@ import org.apache.kafka.streams.state.Stores;
 
 /**
  * {@code Main name=value…}: each pair is a setting of Kafka Streams, over the tuned ones, except {@code peer.topic.issue},
- * {@code peer.topic.result} and {@code peer.topic.status}. Answers lines on standard input: {@code count}, {@code stop}; its end
- * is a stop, too.
+ * {@code peer.topic.result} and {@code peer.topic.status}. With {@code peer.topic.puts} it
+ * puts the records of that topic instead. Answers lines on standard input: {@code count}, {@code tasks}, {@code lose-thread},
+ * {@code stop}; its end is a stop, too.
  */
 public final class Main {
     private Main() {}
@@ -35,7 +37,8 @@ public final class Main {
             int equals = pair.indexOf('=');
             settings.setProperty(pair.substring(0, equals), pair.substring(equals + 1));
         }
-        Topology topology = topology(
+        String puts = settings.getProperty("peer.topic.puts");
+        Topology topology = puts != null ? Puts.topology(puts) : topology(
             settings.getProperty("peer.topic.issue", "coupon-issue"),
             settings.getProperty("peer.topic.result", "coupon-result"),
             settings.getProperty("peer.topic.status", "coupon-status"));
@@ -47,11 +50,12 @@ public final class Main {
         });
         streams.setGlobalStateRestoreListener(new Restores());
         streams.setUncaughtExceptionHandler(error -> {
+            if (Death.isCauseOf(error)) return StreamThreadExceptionResponse.REPLACE_THREAD;
             error.printStackTrace();
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         });
         streams.start();
-        answer();
+        answer(streams);
         streams.close(
             CloseOptions.timeout(Duration.ofSeconds(30))
                 .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP));
@@ -91,11 +95,28 @@ public final class Main {
             .addSink(CouponDecision.STATUSES, status, writes, writes, "coupon-decision");
     }
 
-    private static void answer() throws IOException {
+    private static void answer(KafkaStreams streams) throws IOException {
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = lines.readLine(); line != null && !line.equals("stop"); line = lines.readLine()) {
-            if (line.equals("count")) sayCount("count");
+            switch (line) {
+                case "count" -> sayCount("count");
+                case "tasks" -> sayTasks(streams);
+                case "lose-thread" -> Death.order();
+                default -> {}
+            }
         }
+    }
+
+    /** What it works on: none while something is restored or moved. */
+    private static void sayTasks(KafkaStreams streams) {
+        boolean running = streams.state() == KafkaStreams.State.RUNNING;
+        String partitions = !running ? "" : streams.metadataForLocalThreads().stream()
+            .flatMap(thread -> thread.activeTasks().stream())
+            .map(task -> task.taskId().partition())
+            .sorted()
+            .map(String::valueOf)
+            .collect(Collectors.joining(","));
+        Events.say("tasks", ",\"partitions\":[" + partitions + "]");
     }
 
     private static void sayCount(String event) {

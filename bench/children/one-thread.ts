@@ -1,0 +1,33 @@
+/** A stream thread in the main thread: nothing of a process but that. */
+import { startWorkload } from '../engine/stream.ts'
+import { openLog } from '../engine/with-log.ts'
+import { workloadOf } from '../engine/workload.ts'
+import type { EngineRun } from '../peers/engine.ts'
+import type { ProcessorHost } from './kafka-processor.ts'
+
+export async function oneThread({ brokers, workload, stateDirectory }: EngineRun): Promise<ProcessorHost> {
+  const { log, close } = await openLog({ brokers })
+  const streams = await startWorkload(log, workloadOf(workload), stateDirectory)
+  const failed = streams.failed.then((error): never => {
+    throw error
+  })
+  // Who waits for it may come later.
+  failed.catch(() => undefined)
+  return {
+    failed,
+    ready: async () => streams.state().ready,
+    tasks: () =>
+      streams
+        .state()
+        .tasks.filter(({ role, status }) => role === 'active' && status === 'running')
+        .map(({ taskId }) => Number(taskId.slice(taskId.indexOf('_') + 1)))
+        .toSorted((a, b) => a - b),
+    loseThread() {
+      throw new Error('the only stream thread cannot be lost alone')
+    },
+    async stop() {
+      await streams.stop()
+      await close()
+    },
+  }
+}
