@@ -13,6 +13,7 @@ import { openCoupon, partitions } from '../system/commands.ts'
 import { Load } from '../system/load.ts'
 import { checkAnswers, checkKeys, checkNonces } from '../system/one-outcome.ts'
 import { decided, endsOf, eventually, loaded } from '../system/settled.ts'
+import { checkStateDirectories } from '../system/state-directories.ts'
 import { System } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
 import type { ChaosOptions } from './options.ts'
@@ -30,10 +31,11 @@ const lookMs = 5000
 /** A processor may not become ready in time, as long as faults go on. */
 const startsMax = 5
 
-export async function chaos({ ms, seed, brokers, processes }: ChaosOptions): Promise<void> {
+export async function chaos({ ms, seed, brokers, processes, logs }: ChaosOptions): Promise<void> {
   const startedAt = performance.now()
   const tell = (line: string): void =>
     console.log(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}`)
+  tell(`it is ${new Date().toISOString()}`)
   tell(`chaos for ${ms / 60_000} min, seed ${seed}, ${brokers} broker(s), ${processes} processors`)
   const random = new SeededRandom(seed)
   const cluster = await startKafka({ nodes: brokers })
@@ -44,7 +46,7 @@ export async function chaos({ ms, seed, brokers, processes }: ChaosOptions): Pro
     const system = await System.create({ log: 'kafka', apart: true, brokers: cluster.brokers })
     cleanups.push(() => system.destroy())
     const logUrl = `kafka://${proxy.brokers}`
-    const processors = new Processors(system, { LOG_URL: logUrl, THREADS: '2', STANDBYS: '1' })
+    const processors = new Processors(system, { LOG_URL: logUrl, THREADS: '2', STANDBYS: '1' }, logs)
     cleanups.push(() => processors.killAll())
     const owners = await Owners.open(cluster.brokers)
     cleanups.push(() => owners.close())
@@ -108,6 +110,7 @@ export async function chaos({ ms, seed, brokers, processes }: ChaosOptions): Pro
     const counts = await storm(
       {
         random,
+        system,
         processors,
         processes,
         cluster,
@@ -137,6 +140,16 @@ export async function chaos({ ms, seed, brokers, processes }: ChaosOptions): Pro
 
     const { violations, histories } = await verify(system, load.acknowledged, last.stateDir)
     const results = histories.flatMap((history) => history.results)
+    const tasks = Array.from({ length: partitions }, (_, partition) => ({
+      id: `0_${partition}`,
+      partition,
+      stores,
+    }))
+    const copies = await system.withLog((log) =>
+      checkStateDirectories(log, system.appId, processors.stateDirs, tasks),
+    )
+    expect(copies.violations).toEqual([])
+    expect([...copies.complete].toSorted()).toEqual(tasks.map(({ id }) => id))
     expect(unexpected).toEqual([])
     expect(violations).toEqual([])
     expect(checkKeys(results)).toEqual([])
@@ -154,6 +167,7 @@ export async function chaos({ ms, seed, brokers, processes }: ChaosOptions): Pro
         `with ${aborted.records} records; ${starts} starts, ${replaced} threads replaced, ${takeovers.length} tasks ` +
         `taken over; longest standstill of a partition ${watch.longestMs} ms; at rest ${settledMs} ms after the last fault`,
     )
+    tell(`${copies.states} copies of states, standbys among them, are the fold of their changelogs`)
     tell('invariants 1 to 10 are whole; no task had two owners that both committed')
   } finally {
     for (const cleanup of cleanups.toReversed()) await cleanup()

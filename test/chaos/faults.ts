@@ -5,11 +5,13 @@ import { apiKeys } from '../servers/kafka/proxy-rules.ts'
 import type { KafkaCluster } from '../servers/kafka/cluster.ts'
 import type { KafkaProxy } from '../servers/kafka/proxy.ts'
 import { kafkaTools } from '../servers/kafka/tools.ts'
+import type { System } from '../system/system.ts'
 import { send } from './processors.ts'
 import type { Processor, Processors } from './processors.ts'
 
 export interface FaultContext {
   readonly random: SeededRandom
+  readonly system: System
   readonly processors: Processors
   /** Processors when nothing is wrong. */
   readonly processes: number
@@ -121,6 +123,22 @@ export const faults: readonly Fault[] = [
         async run() {
           const code = await processors.stop(victim)
           if (code !== 0) throw new Error(`${victim.name} ended with ${code} when it was told to stop`)
+        },
+      }
+    },
+  },
+  {
+    kind: 'gateway or sink killed',
+    weight: 1,
+    begin({ random, system }) {
+      const kind = random.pick(['gateway', 'sink'] as const)
+      const awayMs = random.integer(0, 2000)
+      return {
+        what: `${kind}, back after ${awayMs} ms`,
+        async run() {
+          await system.killOnly(kind)
+          await systemClock.sleep(awayMs)
+          await system.start({}, [kind])
         },
       }
     },

@@ -10,6 +10,8 @@ export interface ChaosOptions {
   readonly brokers: 1 | 3
   /** Processors when nothing is wrong. */
   readonly processes: number
+  /** Where everything that processors log is kept; undefined: nowhere. */
+  readonly logs: string | undefined
 }
 
 export const options: ChaosOptions = {
@@ -17,4 +19,6 @@ export const options: ChaosOptions = {
   seed: given('SEED', 1),
   brokers: given('CHAOS_BROKERS', 1) === 3 ? 3 : 1,
   processes: given('CHAOS_PROCESSES', 3),
+  // Left out it is empty.
+  logs: process.env['CHAOS_LOGS'] || undefined,
 }

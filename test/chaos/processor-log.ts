@@ -1,4 +1,6 @@
 /** What a processor says of its tasks and threads in its log (JSON lines, level info). */
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 
 interface LogLine {
   readonly level: number
@@ -29,9 +31,14 @@ export class ProcessorLog {
   /** Warnings and errors, the last ones. */
   readonly trouble: string[] = []
   #rest = ''
+  readonly #file: string | undefined
 
-  constructor(name: string) {
+  /** @param directory keeps all of it in a file, for whoever wants to read it */
+  constructor(name: string, directory?: string) {
     this.name = name
+    if (directory === undefined) return
+    mkdirSync(directory, { recursive: true })
+    this.#file = join(directory, `${name}.log`)
   }
 
   /** A process begins: the one before has nothing any more. */
@@ -41,6 +48,7 @@ export class ProcessorLog {
   }
 
   write(text: string): void {
+    if (this.#file !== undefined) appendFileSync(this.#file, text)
     const lines = (this.#rest + text).split('\n')
     this.#rest = lines.pop() ?? ''
     for (const line of lines) this.#read(line)

@@ -20,14 +20,19 @@ const preload = fileURLToPath(new URL('fault-preload.ts', import.meta.url))
 export class Processors {
   readonly #system: System
   readonly #environment: ProgramEnvironment
+  readonly #logs: string | undefined
   readonly #running = new Map<string, Processor>()
   /** Of all that ever ran, by name: a processor that is started again goes on in it. */
-  readonly #logs = new Map<string, ProcessorLog>()
+  readonly #byName = new Map<string, ProcessorLog>()
 
-  /** @param environment beside what leads to the system */
-  constructor(system: System, environment: ProgramEnvironment) {
+  /**
+   * @param environment beside what leads to the system
+   * @param logs a directory that keeps what they log
+   */
+  constructor(system: System, environment: ProgramEnvironment, logs?: string) {
     this.#system = system
     this.#environment = environment
+    this.#logs = logs
   }
 
   get running(): readonly Processor[] {
@@ -35,15 +40,20 @@ export class Processors {
   }
 
   get logs(): readonly ProcessorLog[] {
-    return [...this.#logs.values()]
+    return [...this.#byName.values()]
+  }
+
+  /** Of all that ever ran. */
+  get stateDirs(): readonly string[] {
+    return [...this.#byName.keys()].map((name) => this.#stateDirOf(name))
   }
 
   /** Starts it, or starts it again on its state; resolves once it is ready. */
   async start(name: string, environment: ProgramEnvironment = {}): Promise<Processor> {
-    const log = this.#logs.get(name) ?? new ProcessorLog(name)
-    this.#logs.set(name, log)
+    const log = this.#byName.get(name) ?? new ProcessorLog(name, this.#logs)
+    this.#byName.set(name, log)
     log.started()
-    const directory = join(this.#system.directory, name)
+    const directory = this.#directoryOf(name)
     const program = await startProgram(directory, systemClock, {
       kind: 'processor',
       environment: {
@@ -55,7 +65,7 @@ export class Processors {
       },
       onStderr: (text) => log.write(text),
     })
-    const processor = { name, stateDir: join(directory, 'state'), log, program }
+    const processor = { name, stateDir: this.#stateDirOf(name), log, program }
     this.#running.set(name, processor)
     return processor
   }
@@ -74,7 +84,7 @@ export class Processors {
 
   /** The last line that it wrote and did not mean as information. */
   troubleOf(name: string): string | undefined {
-    return this.#logs.get(name)?.trouble.at(-1)
+    return this.#byName.get(name)?.trouble.at(-1)
   }
 
   /** It has ended by itself. */
@@ -84,6 +94,14 @@ export class Processors {
 
   async killAll(): Promise<void> {
     await Promise.all(this.running.map((processor) => this.kill(processor)))
+  }
+
+  #directoryOf(name: string): string {
+    return join(this.#system.directory, name)
+  }
+
+  #stateDirOf(name: string): string {
+    return join(this.#directoryOf(name), 'state')
   }
 }
 
