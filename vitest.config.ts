@@ -25,7 +25,7 @@ const kafka = ['test/servers/kafka/global-setup.ts']
 /** What kills, cuts or stops something for most of its time. */
 const kafkaFaults = [
   'test/kafka/exactly-once/**/*.test.ts',
-  'test/kafka/{chaos,thread-death,processes-away}.test.ts',
+  'test/kafka/{chaos,eos,thread-death,processes-away}.test.ts',
   'test/kafka/scenarios/{kill,stores}.test.ts',
   'test/kafka/driver/{brokers,epochs}.test.ts',
 ]

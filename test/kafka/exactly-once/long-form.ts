@@ -10,3 +10,7 @@ export const seed = given('SEED', 1, 1)
 export const killCount = given('KILLS', 4, 20)
 /** How long each fault lasts that can last longer. */
 export const faultMs = given('SECONDS', 5, 30) * 1000
+/** How long processes come and go in the port of Kafka's own test. */
+export const eosMs = given('MINUTES', 0.5, 10) * 60_000
+/** A directory that keeps what the processes of that test log. */
+export const logs = process.env['LOGS']
