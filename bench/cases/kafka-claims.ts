@@ -8,7 +8,7 @@ import type { KafkaRun } from './kafka-runs.ts'
 
 /** They go on coming. */
 export async function claimsOn(context: Context, run: KafkaRun): Promise<ClaimStream> {
-  const stream = new ClaimStream(claimTopics(claimsOf(run)), run.log)
+  const stream = await ClaimStream.open(claimTopics(claimsOf(run)), run.log)
   context.scope.defer(() => stream.abandon())
   await stream.start()
   return stream

@@ -23,23 +23,23 @@ const settledMs = 500
 export const kafkaHandover: readonly Variant[] = [
   variant('handover', {
     summary: 'a second process comes and goes in order; little state',
-    input: () => noInput,
+    inputOf: () => noInput,
   }),
   variant('scale-out', {
     summary: 'the same with the users of all coupons; the peer looks every minute whether a copy is warm',
-    input: ({ restoreRecords }) => usersOf(restoreRecords),
+    inputOf: ({ restoreRecords }) => usersOf(restoreRecords),
     settings: { 'probing.rebalance.interval.ms': 60_000 },
   }),
   variant('scale-out-cold', {
     summary: 'the same with the peer handing tasks over at once, and restoring them where they have gone',
-    input: ({ restoreRecords }) => usersOf(restoreRecords),
+    inputOf: ({ restoreRecords }) => usersOf(restoreRecords),
     settings: { 'acceptable.recovery.lag': `${Number.MAX_SAFE_INTEGER}` },
   }),
 ]
 
 interface HandoverCase {
   readonly summary: string
-  readonly input: (sizes: Sizes) => KafkaInput
+  readonly inputOf: (sizes: Sizes) => KafkaInput
   /** Of the peer. */
   readonly settings?: KafkaStreamsOptions['settings']
 }
@@ -57,17 +57,20 @@ function usersOf(users: number): KafkaInput {
   return { kind: 'claims', claims: users, coupons, stock: users }
 }
 
-function variant(name: string, { summary, input, settings = {} }: HandoverCase): Variant {
+function variant(name: string, { summary, inputOf, settings = {} }: HandoverCase): Variant {
   return { name, summary, measure }
 
   async function measure(context: Context): Promise<Measurement[]> {
-    const bench = await preloadedKafka(context, name, input(context.sizes))
     const engines = { ours: millrace(), peer: kafkaStreams({ commitIntervalMs, settings }) }
     const found = await inTurn(
       context,
       engines,
-      (engine, repetition) =>
-        withRun(bench, `${engine.name}-${repetition}`, (run) => handOver(context, engine, run)),
+      async (engine, repetition) => {
+        // Of its own: claims are added to it.
+        const input = inputOf(context.sizes)
+        const bench = await preloadedKafka(context, `${name}-${repetition}-${engine.name}`, input)
+        return withRun(bench, 'claims', (run) => handOver(context, engine, run))
+      },
       ({ halfMs, gainedMs, givenBackMs }) =>
         `its half after ${ms(halfMs)}, longest wait ${ms(gainedMs)}, and back ${ms(givenBackMs)}`,
     )

@@ -2,7 +2,7 @@
 import { systemClock } from '#core'
 import type { CouponTopics } from '#domain/coupon'
 import type { Appender, Log } from '#log'
-import { Decisions, couponOfEach, issueCommand, openCommand } from './decisions.ts'
+import { Decisions, allPartitions, couponOfEach, issueCommand, openCommand } from './decisions.ts'
 
 /** Decided before it begins. */
 const claimsBefore = 2000
@@ -34,10 +34,21 @@ export class ClaimStream {
   #failure: { readonly error: unknown } | undefined
   #running: Promise<void> = Promise.resolve()
 
-  constructor(topics: CouponTopics, log: Log) {
-    this.#decisions = new Decisions(topics, log.reader())
+  private constructor(topics: CouponTopics, log: Log, from: readonly number[]) {
+    this.#decisions = new Decisions(topics, log.reader(), from)
     this.#appender = log.appender()
     this.#following = this.#decisions.follow().catch((error: unknown) => this.#fail(error))
+  }
+
+  /** Of what is decided from now on. */
+  static async open(topics: CouponTopics, log: Log): Promise<ClaimStream> {
+    const places = allPartitions.map((partition) => ({ topic: topics.result, partition }))
+    const ends = await log.admin.offsets(places)
+    return new ClaimStream(
+      topics,
+      log,
+      ends.map(({ highWatermark }) => highWatermark),
+    )
   }
 
   /** Opens the coupons, has some claims decided, and goes on with one after the other. */

@@ -18,11 +18,12 @@ export class Decisions {
   readonly #early = new Set<string>()
   #stopped = false
 
-  constructor(topics: CouponTopics, reader: Reader) {
+  /** @param from where the results begin, by partition; else at the start of the log */
+  constructor(topics: CouponTopics, reader: Reader, from: readonly number[] = []) {
     this.#topics = topics
     this.#reader = reader
     for (let partition = 0; partition < partitions; partition++) {
-      reader.seek({ topic: topics.result, partition }, 0)
+      reader.seek({ topic: topics.result, partition }, from[partition] ?? 0)
     }
   }
 
@@ -96,6 +97,7 @@ export function issueCommand(index: number): CouponCommand {
 
 function couponIn(partition: number): string {
   for (let number = 0; ; number++) {
-    if (partitionOfCoupon(`coupon-${number}`) === partition) return `coupon-${number}`
+    // Not those of preloaded claims.
+    if (partitionOfCoupon(`steady-${number}`) === partition) return `steady-${number}`
   }
 }
