@@ -23,7 +23,7 @@ describe('crc32c', () => {
   })
 
   it('is the same whichever way it is computed', () => {
-    for (const length of [1, 7, 8, 9, 128 * 1024 - 1, 128 * 1024, 300_001]) {
+    for (const length of [1, 7, 8, 9, 511, 512, 513, 300_001]) {
       const bytes = Buffer.from(Array.from({ length }, (_, index) => (index * 31) & 0xff))
       expect(crc32c(bytes)).toBe(crc32cByTables(bytes, 0, length))
     }

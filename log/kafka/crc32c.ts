@@ -1,19 +1,20 @@
 /**
  * CRC-32C (Castagnoli), as record batches carry it.
  *
- * Measured on Node 24, MB/s for 200 B / 20 KB / 1 MB: the eight tables below 250 / 790 / 850; the library's native one
- * 90 / 455 / 1680, since it copies what it is given.
+ * Measured on Node 24, MB/s for 200 B / 1 KB / 20 KB / 1 MB: the eight tables below about 400 at any length; the
+ * library's native one 220 / 900 / 4600 / 6100.
  */
-import { crc32c as libraryCrc32c } from '@platformatic/kafka'
+import { Writer, crc32c as libraryCrc32c } from '@platformatic/kafka'
 
-const longBytes = 128 * 1024
+const longBytes = 512
 const tables = makeTables()
 const [t0, t1, t2, t3, t4, t5, t6, t7] = tables
 
 /** The checksum of `start` (inclusive) to `end` (exclusive), unsigned. */
 export function crc32c(bytes: Buffer, start = 0, end = bytes.length): number {
-  if (end - start >= longBytes) return libraryCrc32c(bytes.subarray(start, end)) >>> 0
-  return crc32cByTables(bytes, start, end)
+  if (end - start < longBytes) return crc32cByTables(bytes, start, end)
+  // The library copies a plain buffer first. What lies in one of its own it takes as it is.
+  return libraryCrc32c(Writer.create().append(bytes.subarray(start, end)).dynamicBuffer) >>> 0
 }
 
 /** Eight bytes a step ("slicing by 8"). */
