@@ -1,11 +1,9 @@
-import { fstatSync, statSync } from 'node:fs'
-import type { Stats } from 'node:fs'
-import { mkdir, mkdtemp, open, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { RocksDatabase } from './rocksdb.ts'
+import { WatchedSyncs } from './testing/watched-syncs.ts'
 import { WalSync } from './wal-sync.ts'
 
 let directory: string
@@ -18,26 +16,6 @@ beforeEach(async () => {
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-/** Inode numbers are used again. */
-function identityOf({ ino, birthtimeMs }: Stats): string {
-  return `${ino} ${birthtimeMs}`
-}
-
-/** Notes for each file how many bytes the last fdatasync found in it. */
-async function watchSyncs(): Promise<Map<string, number>> {
-  const synced = new Map<string, number>()
-  const handle = await open(directory)
-  const prototype = Object.getPrototypeOf(handle) as FileHandle
-  await handle.close()
-  const original = prototype.datasync
-  vi.spyOn(prototype, 'datasync').mockImplementation(function (this: FileHandle) {
-    const stats = fstatSync(this.fd)
-    synced.set(identityOf(stats), stats.size)
-    return original.call(this)
-  })
-  return synced
-}
 
 async function walFiles(path: string): Promise<string[]> {
   return (await readdir(path)).filter((name) => name.endsWith('.log')).toSorted()
@@ -54,7 +32,7 @@ describe('what the disk has after a power loss', () => {
   it.each([1, 2, 3, 5, 20, 21, 22])(
     'is all that %d syncs answered for, with files of the log that ended between them',
     async (syncs) => {
-      const synced = await watchSyncs()
+      const synced = await WatchedSyncs.watch(directory)
       const path = join(directory, 'db')
       const db = await RocksDatabase.open(path, { memtableBytes: 256 << 10, compression: false })
       let written = 0
@@ -66,7 +44,7 @@ describe('what the disk has after a power loss', () => {
       await db.close()
       // The tables were fsynced by RocksDB before it deleted what of its log they hold.
       for (const name of await walFiles(path)) {
-        await truncate(join(path, name), synced.get(identityOf(statSync(join(path, name)))) ?? 0)
+        await truncate(join(path, name), synced.bytesOf(join(path, name)) ?? 0)
       }
       const after = await RocksDatabase.open(path)
       onTestFinished(() => after.close())
@@ -96,14 +74,14 @@ describe('the sync of the write-ahead log', () => {
   }
 
   /** Which files were synced since it was asked last. */
-  function taken(synced: Map<string, number>): string[] {
-    const found = names.filter((name) => synced.has(identityOf(statSync(join(directory, name)))))
-    synced.clear()
+  function taken(synced: WatchedSyncs): string[] {
+    const found = names.filter((name) => synced.bytesOf(join(directory, name)) !== undefined)
+    synced.forget()
     return found
   }
 
   it('covers every file that may hold unsynced bytes, and each no longer than that', async () => {
-    const synced = await watchSyncs()
+    const synced = await WatchedSyncs.watch(directory)
     const wal = await begin('000004.log', '000007.log', '000009.sst')
     await wal.sync()
     expect(taken(synced)).toEqual(['000004.log', '000007.log'])
@@ -118,7 +96,7 @@ describe('the sync of the write-ahead log', () => {
   })
 
   it('takes a file that is gone for one that is in the tables', async () => {
-    const synced = await watchSyncs()
+    const synced = await WatchedSyncs.watch(directory)
     const wal = await begin('000004.log')
     await symlink(join(directory, 'gone'), join(directory, '000005.log'))
     await wal.sync()

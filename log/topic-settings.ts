@@ -1,4 +1,7 @@
-import type { TopicSettings } from './log.ts'
+/** What topics are asked to be, for the drivers that keep their settings themselves. */
+import type { MillraceError } from '#core'
+import { logError } from './errors.ts'
+import type { TopicDescription, TopicSettings, TopicSpec } from './log.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -11,4 +14,33 @@ export function withDefaults(settings: TopicSettings): Required<TopicSettings> {
     maxMessageBytes: settings.maxMessageBytes ?? 1 << 20,
     deleteRetentionMs: settings.deleteRetentionMs ?? 7 * dayMs,
   }
+}
+
+/** How an existing topic is not what is asked for, in words. */
+export function differencesOf(existing: TopicDescription, spec: TopicSpec): string[] {
+  const { name } = existing
+  const differences: string[] = []
+  if (existing.partitions !== spec.partitions) {
+    differences.push(`${name} has ${existing.partitions} partitions, expected ${spec.partitions}`)
+  }
+  const wanted = withDefaults(spec.settings)
+  for (const setting of Object.keys(wanted) as (keyof TopicSettings)[]) {
+    const is = existing.settings[setting]
+    if (is !== wanted[setting]) differences.push(`${name} has ${setting}=${is}, expected ${wanted[setting]}`)
+  }
+  return differences
+}
+
+/** Errors: LOG_TOPIC_MISMATCH when there are differences. */
+export function assertNoDifferences(differences: readonly string[]): void {
+  if (differences.length === 0) return
+  throw logError(
+    'LOG_TOPIC_MISMATCH',
+    `Topics exist with other settings: ${differences.join('; ')}. Change the configuration, or use other topics.`,
+    { context: { differences } },
+  )
+}
+
+export function unknownTopic(what: string): MillraceError {
+  return logError('LOG_UNKNOWN_TOPIC', `There is no topic ${what}. Create it with ensureTopics first.`)
 }

@@ -6,7 +6,7 @@ import { WaitingRecords } from '../waiting-records.ts'
 import type { Reject, Resolve } from '../waiting-records.ts'
 import type { AppendReply, BatchTarget, BrokerApi } from './broker-api.ts'
 import type { TopicDirectory } from './topic-directory.ts'
-import { unknownTopic } from './topic-registry.ts'
+import { unknownTopic } from '../topic-settings.ts'
 
 /** One batch on its way, with those who wait for its offsets. */
 class PendingBatch {

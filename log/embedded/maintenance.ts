@@ -5,7 +5,7 @@ import type { GroupCommit } from './group-commit.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { Retention } from './retention.ts'
 import type { TailCache } from './tail-cache.ts'
-import { unknownTopic } from './topic-registry.ts'
+import { unknownTopic } from '../topic-settings.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
 interface MaintenanceOptions {

@@ -1,10 +1,8 @@
-import { fstatSync, statSync } from 'node:fs'
-import type { Stats } from 'node:fs'
-import { open, readdir, truncate } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { readdir, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
 import { RocksDatabase } from '#core'
+import { WatchedSyncs } from '../../core/testing/watched-syncs.ts'
 import type { Log } from '../index.ts'
 import { readAll, valuesOf } from '../conformance/harness.ts'
 import { alone, committed, request } from '../conformance/transactions.ts'
@@ -13,26 +11,6 @@ import { createTopic, openTestLog, testDirectory } from './test-broker.ts'
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-/** Inode numbers are used again. */
-function identityOf({ ino, birthtimeMs }: Stats): string {
-  return `${ino} ${birthtimeMs}`
-}
-
-/** Notes for each file how many bytes the last fdatasync found in it. */
-async function watchSyncs(dir: string): Promise<Map<string, number>> {
-  const synced = new Map<string, number>()
-  const handle = await open(dir)
-  const prototype = Object.getPrototypeOf(handle) as FileHandle
-  await handle.close()
-  const original = prototype.datasync
-  vi.spyOn(prototype, 'datasync').mockImplementation(function (this: FileHandle) {
-    const stats = fstatSync(this.fd)
-    synced.set(identityOf(stats), stats.size)
-    return original.call(this)
-  })
-  return synced
-}
 
 /** The power fails before this group is on the disk. */
 function failAtSync(count: number): void {
@@ -75,7 +53,7 @@ it.each([2, 7, 15, 40, 41, 42, 43])(
   'a power loss at fsync %d takes nothing that was acknowledged, and no half of a transaction',
   async (syncs) => {
     const dir = await testDirectory()
-    const synced = await watchSyncs(dir)
+    const synced = await WatchedSyncs.watch(dir)
     // So small that files of the write-ahead log end all the time.
     const first = await openTestLog(dir, { memtableBytes: 256 << 10 })
     await createTopic(first.log, 'appended')
@@ -89,7 +67,7 @@ it.each([2, 7, 15, 40, 41, 42, 43])(
     await first.close()
     for (const name of await readdir(dir)) {
       if (!name.endsWith('.log')) continue
-      await truncate(join(dir, name), synced.get(identityOf(statSync(join(dir, name)))) ?? 0)
+      await truncate(join(dir, name), synced.bytesOf(join(dir, name)) ?? 0)
     }
     vi.restoreAllMocks()
 

@@ -1,6 +1,6 @@
 import type { TopicDescription } from '../index.ts'
 import type { BrokerApi } from './broker-api.ts'
-import { unknownTopic } from './topic-registry.ts'
+import { unknownTopic } from '../topic-settings.ts'
 
 /** A client's memory of the topics it uses. */
 export class TopicDirectory {

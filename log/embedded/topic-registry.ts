@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { MillraceError } from '#core'
 import type { RocksDatabase } from '#core'
 import { logError } from '../index.ts'
-import type { TopicDescription, TopicPartition, TopicSettings, TopicSpec } from '../index.ts'
-import { withDefaults } from '../topic-settings.ts'
+import type { TopicDescription, TopicPartition, TopicSpec } from '../index.ts'
+import { assertNoDifferences, differencesOf, unknownTopic, withDefaults } from '../topic-settings.ts'
 import type { GroupCommit, WriteGroup } from './group-commit.ts'
 import { keyTag, purgeKey, topicKey, topicOfKey, topicOfPurgeKey } from './keys.ts'
 import { PartitionLog } from './partition-log.ts'
@@ -80,15 +79,9 @@ export class TopicRegistry {
         const wanted = describe(spec)
         const existing = this.#byName.get(spec.name)?.description ?? missing.get(spec.name)
         if (existing === undefined) missing.set(spec.name, wanted)
-        else differences.push(...differencesOf(existing, wanted))
+        else differences.push(...differencesOf(existing, spec))
       }
-      if (differences.length > 0) {
-        throw logError(
-          'LOG_TOPIC_MISMATCH',
-          `Topics exist with other settings: ${differences.join('; ')}. Change the configuration, or use other topics.`,
-          { context: { differences } },
-        )
-      }
+      assertNoDifferences(differences)
       if (missing.size === 0) return
       await this.#commit.stage(({ batch }) => {
         for (const { name, ...stored } of missing.values())
@@ -189,21 +182,4 @@ function describe(spec: TopicSpec): TopicDescription {
     partitions: spec.partitions,
     settings: withDefaults(spec.settings),
   }
-}
-
-function differencesOf(existing: TopicDescription, wanted: TopicDescription): string[] {
-  const differences: string[] = []
-  if (existing.partitions !== wanted.partitions) {
-    differences.push(`${existing.name} has ${existing.partitions} partitions, expected ${wanted.partitions}`)
-  }
-  for (const setting of Object.keys(wanted.settings) as (keyof TopicSettings)[]) {
-    const is = existing.settings[setting]
-    const expected = wanted.settings[setting]
-    if (is !== expected) differences.push(`${existing.name} has ${setting}=${is}, expected ${expected}`)
-  }
-  return differences
-}
-
-export function unknownTopic(what: string): MillraceError {
-  return logError('LOG_UNKNOWN_TOPIC', `There is no topic ${what}. Create it with ensureTopics first.`)
 }

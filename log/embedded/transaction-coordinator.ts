@@ -6,7 +6,7 @@ import type { CommittedOffsets, OffsetToCommit } from './committed-offsets.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { splitBatches } from './record-batches.ts'
-import { unknownTopic } from './topic-registry.ts'
+import { unknownTopic } from '../topic-settings.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
 interface Prepared {

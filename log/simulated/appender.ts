@@ -2,7 +2,7 @@ import { RecordBatchBuilder, logError, partitionOf } from '../index.ts'
 import type { AppendRecord, Appended, Appender, AppenderOptions, TopicDescription } from '../index.ts'
 import { isNoAnswer } from './network.ts'
 import type { SimulatedLog } from './simulated-log.ts'
-import { unknownTopic } from './topics.ts'
+import { unknownTopic } from '../topic-settings.ts'
 
 interface Waiting {
   readonly record: AppendRecord

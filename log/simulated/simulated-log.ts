@@ -18,7 +18,7 @@ import { SimulatedMembership } from './membership.ts'
 import type { Call } from './network.ts'
 import { SimulatedReader } from './reader.ts'
 import type { Actor } from './scheduler.ts'
-import { unknownTopic } from './topics.ts'
+import { unknownTopic } from '../topic-settings.ts'
 import { SimulatedTransactor } from './transactor.ts'
 
 /** One client: everything it waits for belongs to its actor, and is never heard of again when that is killed. */

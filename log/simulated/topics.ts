@@ -1,7 +1,6 @@
 /** The broker's topics. */
-import { logError } from '../index.ts'
-import type { TopicDescription, TopicPartition, TopicSettings, TopicSpec } from '../index.ts'
-import { withDefaults } from '../topic-settings.ts'
+import type { TopicDescription, TopicPartition, TopicSpec } from '../index.ts'
+import { assertNoDifferences, differencesOf, unknownTopic, withDefaults } from '../topic-settings.ts'
 import type { Durability } from './durability.ts'
 import { SimulatedPartition } from './partition.ts'
 
@@ -44,13 +43,7 @@ export class Topics {
       const existing = this.describe(spec.name)
       return existing === undefined ? [] : differencesOf(existing, spec)
     })
-    if (differences.length > 0) {
-      throw logError(
-        'LOG_TOPIC_MISMATCH',
-        `Topics exist with other settings: ${differences.join('; ')}. Change the configuration, or use other topics.`,
-        { context: { differences } },
-      )
-    }
+    assertNoDifferences(differences)
     for (const spec of specs) if (!this.#byName.has(spec.name)) this.#create(spec)
   }
 
@@ -71,22 +64,4 @@ export class Topics {
     this.#byName.set(name, { description, partitions: made })
     this.#durability.note(() => void this.#byName.delete(name))
   }
-}
-
-function differencesOf(existing: TopicDescription, spec: TopicSpec): string[] {
-  const { name } = existing
-  const differences: string[] = []
-  if (existing.partitions !== spec.partitions) {
-    differences.push(`${name} has ${existing.partitions} partitions, expected ${spec.partitions}`)
-  }
-  const wanted = withDefaults(spec.settings)
-  for (const setting of Object.keys(wanted) as (keyof TopicSettings)[]) {
-    const is = existing.settings[setting]
-    if (is !== wanted[setting]) differences.push(`${name} has ${setting}=${is}, expected ${wanted[setting]}`)
-  }
-  return differences
-}
-
-export function unknownTopic(what: string): Error {
-  return logError('LOG_UNKNOWN_TOPIC', `There is no topic ${what}. Create it with ensureTopics first.`)
 }

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { noMetrics, silentLogger, systemClock } from '#core'
-import type { Logger, Metrics } from '#core'
+import { silentLogger, systemClock } from '#core'
+import type { Logger } from '#core'
 import { RecordCursor } from '#log'
 import type { Log } from '#log'
 import { TaskState, rocksStorage } from '#state'
@@ -12,6 +12,7 @@ import { checkStateIsFold, foldChangelog } from '../checkers/index.ts'
 import { claimStateDirectory } from '../process-id.ts'
 import type { Streams, StreamsOptions } from '../streams.ts'
 import { EngineHarness } from '../testing/engine-harness.ts'
+import { restoredRecords } from '../testing/restored-records.ts'
 
 const partitions = 2
 const stores = ['counts', 'seen']
@@ -37,22 +38,6 @@ function counting(persistent = true): Topology {
   })
   builder.sink({ name: 'sink', from: told, topic: 'out', key: utf8, value: utf8, samePartition: true })
   return builder.build()
-}
-
-/** Changelog records applied to local state, by role of the task. */
-function restoredRecords(): { readonly metrics: Metrics; readonly of: (role: string) => number } {
-  const counts = new Map<string, number>()
-  const metrics: Metrics = {
-    ...noMetrics,
-    counter: ({ name }) => ({
-      add(value = 1, labels = {}) {
-        if (name !== 'streams_restored_records_total') return
-        const role = String(labels['role'])
-        counts.set(role, (counts.get(role) ?? 0) + value)
-      },
-    }),
-  }
-  return { metrics, of: (role) => counts.get(role) ?? 0 }
 }
 
 async function open(): Promise<EngineHarness> {

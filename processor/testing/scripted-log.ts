@@ -1,5 +1,6 @@
 /** A log whose next commits end as a test says, with and without having taken effect. */
 import type { Log, TransactionOutcome, Transactor } from '#log'
+import { withTransactors } from './with-transactors.ts'
 
 export type ScriptedOutcome =
   /** Committed, as it really is. */
@@ -14,15 +15,9 @@ export type ScriptedOutcome =
 
 /** Wraps `log`; each commit takes the next outcome of the script, and the real one when it is used up. */
 export function scriptedLog(log: Log, script: ScriptedOutcome[]): Log {
-  return {
-    clusterId: log.clusterId,
-    admin: log.admin,
-    appender: (options) => log.appender(options),
-    reader: (options) => log.reader(options),
-    join: (options) => log.join(options),
-    transactor: async (id, options) => scriptedTransactor(await log.transactor(id, options), script),
-    close: () => log.close(),
-  }
+  return withTransactors(log, async (id, options) =>
+    scriptedTransactor(await log.transactor(id, options), script),
+  )
 }
 
 function scriptedTransactor(transactor: Transactor, script: ScriptedOutcome[]): Transactor {

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, beforeEach, afterEach, expect, it } from 'vitest'
 import { startKafka } from '../servers/kafka/index.ts'
 import { openCoupon } from '../system/commands.ts'
-import { endsOf, eventually, loaded } from '../system/settled.ts'
+import { eventually } from '../system/eventually.ts'
+import { endsOf, loaded } from '../system/settled.ts'
 import { System } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
 

@@ -1,20 +1,15 @@
 /** Kafka shows what was committed a few milliseconds after the commit: the suite wants to see it at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log, TransactionRequest, Transactor } from '#log'
+import { withTransactors } from '../../processor/testing/with-transactors.ts'
 
 const withinMs = 5000
 
 /** A log whose transactors resolve `commit` once readers see what was committed. */
 export function visibleLog(log: Log): Log {
-  return {
-    clusterId: log.clusterId,
-    admin: log.admin,
-    appender: (options) => log.appender(options),
-    reader: (options) => log.reader(options),
-    join: (options) => log.join(options),
-    close: () => log.close(),
-    transactor: async (id, options) => visibleTransactor(log, await log.transactor(id, options)),
-  }
+  return withTransactors(log, async (id, options) =>
+    visibleTransactor(log, await log.transactor(id, options)),
+  )
 }
 
 function visibleTransactor(log: Log, transactor: Transactor): Transactor {

@@ -9,6 +9,7 @@ import { Actor, Scheduler, SimulatedBroker } from '#log/simulated'
 import type { Call, Loss, SimulatedEvent, SimulatedLog, SimulatedTransactor } from '#log/simulated'
 import { startStreams } from '#processor'
 import type { Streams, StreamsOptions } from '#processor'
+import { withTransactors } from '../../processor/testing/with-transactors.ts'
 import { Coverage } from './coverage.ts'
 import { SimulatedDisk } from './disk.ts'
 import { CouponScenario } from './coupon-scenario.ts'
@@ -376,15 +377,9 @@ export class World {
   }
 
   #withFaults(log: SimulatedLog): Log {
-    return {
-      clusterId: log.clusterId,
-      admin: log.admin,
-      appender: (options) => log.appender(options),
-      reader: (options) => log.reader(options),
-      join: (options) => log.join(options),
-      transactor: async (id, options) => this.#faultyTransactor(await log.transactor(id, options), log.actor),
-      close: () => log.close(),
-    }
+    return withTransactors(log, async (id, options) =>
+      this.#faultyTransactor(await log.transactor(id, options), log.actor),
+    )
   }
 
   #faultyTransactor(transactor: SimulatedTransactor, actor: Actor): SimulationTransactor {

@@ -5,19 +5,9 @@ import { systemClock } from '#core'
 import { parseClaimId } from '#domain/coupon'
 import type { ClaimPosition } from '#domain/coupon'
 import { partitions } from './commands.ts'
+import { eventually } from './eventually.ts'
 import { readTopic } from './read-topic.ts'
 import type { System } from './system.ts'
-
-const timeoutMs = 60_000
-
-/** Calls `holds` until it answers true. Fails with `what` after a minute. */
-export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.now() + timeoutMs
-  while (!(await holds())) {
-    if (systemClock.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
-    await systemClock.sleep(50)
-  }
-}
 
 /** Resolves once every claim is decided. */
 export async function decided(system: System, claimIds: readonly string[]): Promise<void> {

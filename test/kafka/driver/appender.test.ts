@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { systemClock } from '#core'
 import type { Appended } from '#log'
 import { apiKeys, kafka } from '../../servers/kafka/index.ts'
+import { expectEachOnceInOrder } from './each-once.ts'
 import { connect, makeTopic, proxied, readValues } from './kafka-logs.ts'
 
 const { sleep } = systemClock
@@ -26,14 +27,7 @@ it('writes each record once and in order while connections are cut again and aga
   cuts.stop()
   expect(cuts.cuts).toBeGreaterThan(5)
   const values = await readValues(await connect(shared.brokers), topic, partitions)
-  expect(values).toHaveLength(appends.length)
-  const byPlace = new Map(values.map(({ partition, offset, value }) => [`${partition} ${offset}`, value]))
-  for (const [index, { partition, offset }] of appended.entries())
-    expect(byPlace.get(`${partition} ${offset}`)).toBe(`${index}`)
-  for (let partition = 0; partition < partitions; partition++) {
-    const here = values.filter((one) => one.partition === partition).map(({ value }) => Number(value))
-    expect(here).toEqual(here.toSorted((a, b) => a - b))
-  }
+  expectEachOnceInOrder(appended, values)
 })
 
 describe('a record whose answer does not come in time', () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { systemClock } from '#core'
 import type { Appended, Log, Transactor } from '#log'
 import { apiKeys, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
+import { expectEachOnceInOrder } from './each-once.ts'
 import { connect, makeTopic, pollValues, proxied, readValues, request, untilStable } from './kafka-logs.ts'
 import type { ReadValue } from './kafka-logs.ts'
 
@@ -54,14 +55,7 @@ async function appending(rolling: Rolling): Promise<void> {
   }
   const appended = await Promise.all(appends)
   await reading
-  expect(values).toHaveLength(appends.length)
-  const byPlace = new Map(values.map(({ partition, offset, value }) => [`${partition} ${offset}`, value]))
-  for (const [index, { partition, offset }] of appended.entries())
-    expect(byPlace.get(`${partition} ${offset}`)).toBe(`${index}`)
-  for (let partition = 0; partition < partitions; partition++) {
-    const here = values.filter((one) => one.partition === partition).map(({ value }) => Number(value))
-    expect(here).toEqual(here.toSorted((a, b) => a - b))
-  }
+  expectEachOnceInOrder(appended, values)
 }
 
 /** Commits one transaction after the other; after an unknown outcome it looks into the log. */

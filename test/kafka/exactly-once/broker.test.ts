@@ -1,7 +1,7 @@
 /** The only broker goes, or stands still, under load: everything waits for it and goes on by itself. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { startKafka } from '../../servers/kafka/index.ts'
-import { eventually } from '../../system/settled.ts'
+import { eventually } from '../../system/eventually.ts'
 import { faultMs, seed } from './long-form.ts'
 import { Sale, tell } from './sale.ts'
 

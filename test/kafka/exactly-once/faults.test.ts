@@ -1,7 +1,7 @@
 /** Faults on the wire between the processor and its broker, under load. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { apiKeys, kafka, startKafkaProxy } from '../../servers/kafka/index.ts'
-import { eventually } from '../../system/settled.ts'
+import { eventually } from '../../system/eventually.ts'
 import { faultMs, seed } from './long-form.ts'
 import { Sale, tell } from './sale.ts'
 

@@ -6,15 +6,8 @@ import type { Log } from '#log'
 import { TestMember } from '../../../log/conformance/groups.ts'
 import { startGuarded } from '../../servers/guarded-process.ts'
 import { kafka, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
+import { eventually } from '../../system/eventually.ts'
 import { connect, makeTopic, proxied, request } from '../driver/kafka-logs.ts'
-
-async function until(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
-  const deadline = systemClock.now() + withinMs
-  while (!holds()) {
-    if (systemClock.now() > deadline) throw new Error(`waited in vain until ${what}`)
-    await systemClock.sleep(5)
-  }
-}
 
 /** Each partition has one owner. */
 function isShared(members: readonly TestMember[], partitions: number): boolean {
@@ -38,10 +31,10 @@ it('three members share, and whoever is left takes over', async () => {
   const members = [await new TestMember('a', []).join(log, group, [topic])]
   for (const name of ['b', 'c']) {
     members.push(await new TestMember(name, []).join(await connect(shared.brokers), group, [topic]))
-    await until('all share', () => isShared(members, 6))
+    await eventually('all share', () => isShared(members, 6))
   }
   await members.pop()?.leave()
-  await until('two share', () => isShared(members, 6))
+  await eventually('two share', () => isShared(members, 6))
 })
 
 it('Kafka shows who has which partition', async () => {
@@ -50,7 +43,7 @@ it('Kafka shows who has which partition', async () => {
     await new TestMember('a', []).join(log, group, [topic]),
     await new TestMember('b', []).join(await connect(shared.brokers), group, [topic], { instanceId: 'two' }),
   ]
-  await until('both share', () => isShared(members, 2))
+  await eventually('both share', () => isShared(members, 2))
   const transactor = await log.transactor(`${shared.prefix}tx`)
   const [first] = members
   const metadata = first?.metadata() ?? { group, generation: -1, memberId: '' }
@@ -69,17 +62,17 @@ it('a member that is cut off loses everything, is fenced, and comes back as anot
   const proxy = await proxied(shared)
   const survivor = await new TestMember('a', []).join(log, group, [topic])
   const zombie = await new TestMember('b', []).join(await connect(proxy.brokers), group, [topic])
-  await until('both share', () => isShared([survivor, zombie], 4))
+  await eventually('both share', () => isShared([survivor, zombie], 4))
   const before = zombie.metadata()
   proxy.refuse()
-  await until('the survivor has all', () => survivor.owned.size === 4)
+  await eventually('the survivor has all', () => survivor.owned.size === 4)
   expect(zombie.owned.size).toBe(2)
   const transactor = await log.transactor(`${shared.prefix}tx`)
   expect(await transactor.prepare({ ...request(topic, group, 1, ['x']), group: before })).toMatchObject({
     kind: 'fenced',
   })
   proxy.restore()
-  await until('both share again', () => isShared([survivor, zombie], 4))
+  await eventually('both share again', () => isShared([survivor, zombie], 4))
   expect(zombie.events.filter((event) => event.startsWith('b lost')).length).toBe(2)
   expect(zombie.metadata().memberId).not.toBe(before.memberId)
   expect(await zombie.membership?.confirm()).toBe(true)
@@ -94,13 +87,15 @@ it('a process that is paused for longer than its session wakes up as a new membe
     stopSignal: 'KILL',
   })
   try {
-    await until('both share', () => /assigned \d,\d\n/.test(child.output()))
+    await eventually('both share', () => /assigned \d,\d\n/.test(child.output()))
     const before = survivor.metadata().generation
     await child.signal('STOP')
-    await until('the survivor has all', () => survivor.owned.size === 4)
+    await eventually('the survivor has all', () => survivor.owned.size === 4)
     await child.signal('CONT')
-    await until('both share again', () => survivor.owned.size === 2)
-    await until('it was told', () => /lost \d,\d\n(assigned [^\n]*\n)*assigned \d,\d\n/.test(child.output()))
+    await eventually('both share again', () => survivor.owned.size === 2)
+    await eventually('it was told', () =>
+      /lost \d,\d\n(assigned [^\n]*\n)*assigned \d,\d\n/.test(child.output()),
+    )
     expect(survivor.metadata().generation).toBeGreaterThan(before)
   } finally {
     await child.stop()
@@ -115,7 +110,7 @@ it('a short cut changes nothing', async () => {
     await new TestMember('a', []).join(log, group, [topic]),
     await new TestMember('b', events).join(await connect(proxy.brokers), group, [topic]),
   ]
-  await until('both share', () => isShared(members, 4))
+  await eventually('both share', () => isShared(members, 4))
   const { generation } = members[0]?.metadata() ?? {}
   const told = events.length
   for (let cut = 0; cut < 5; cut++) {
@@ -134,7 +129,7 @@ it('a member that comes back under its instance id takes its place without anoth
   const crashed = await new TestMember('b', []).join(await connect(proxy.brokers), group, [topic], {
     instanceId: 'two',
   })
-  await until('both share', () => isShared([bystander, crashed], 4))
+  await eventually('both share', () => isShared([bystander, crashed], 4))
   const { generation } = bystander.metadata()
   const told = bystander.events.length
   const owned = [...crashed.owned].toSorted()
@@ -142,20 +137,20 @@ it('a member that comes back under its instance id takes its place without anoth
   const successor = await new TestMember('c', []).join(await connect(shared.brokers), group, [topic], {
     instanceId: 'two',
   })
-  await until('it has what it had', () => successor.owned.size === 2)
+  await eventually('it has what it had', () => successor.owned.size === 2)
   expect([...successor.owned].toSorted()).toEqual(owned)
   expect(successor.metadata().generation).toBe(generation)
   expect(bystander.metadata().generation).toBe(generation)
   expect(bystander.events.length).toBe(told)
   proxy.restore()
-  await until('the one before has ended', () => crashed.events.includes('b ended'))
+  await eventually('the one before has ended', () => crashed.events.includes('b ended'))
 })
 
 it('members whose event loop stands still for longer than their session stay', async () => {
   const { log, topic, group } = await setUp(2)
   const events: string[] = []
   const member = await new TestMember('a', events).join(log, group, [topic])
-  await until('it has all', () => member.owned.size === 2)
+  await eventually('it has all', () => member.owned.size === 2)
   const { memberId } = member.metadata()
   const wait = new Int32Array(new SharedArrayBuffer(4))
   Atomics.wait(wait, 0, 0, 8000)
@@ -174,13 +169,13 @@ it('members keep what they have while the coordinator restarts and moves', { tim
       await new TestMember('a', events).join(log, 'group', [topic]),
       await new TestMember('b', events).join(await connect(cluster.brokers), 'group', [topic]),
     ]
-    await until('both share', () => isShared(members, 6))
+    await eventually('both share', () => isShared(members, 6))
     const told = events.length
     for (const node of cluster.nodes) await node.restart()
     for (const member of members) expect(await member.membership?.confirm()).toBe(true)
     expect(events.slice(told)).toEqual([])
     members.push(await new TestMember('c', events).join(await connect(cluster.brokers), 'group', [topic]))
-    await until('three share', () => isShared(members, 6))
+    await eventually('three share', () => isShared(members, 6))
     for (const member of members) await member.leave()
   } finally {
     await cluster.stop()
