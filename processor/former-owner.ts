@@ -9,6 +9,8 @@ import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#lo
 /** Long enough for a decision to be written everywhere, and short beside what waiting for a dead owner costs. */
 const graceMs = 100
 const pollMs = 10
+/** As long as it is undecided, its owner is looked at again. */
+const againMs = 1000
 
 export interface FormerOwnerOptions {
   readonly log: Log
@@ -20,11 +22,16 @@ export interface FormerOwnerOptions {
   readonly isMember: (idPrefix: string) => boolean
 }
 
-/** The committed offsets, once nothing that could change them is undecided. Errors: LOG_UNSTABLE_OFFSETS and others. */
+/**
+ * The committed offsets, once nothing that could change them is undecided; undefined when the signal comes first. An
+ * owner that died in its first transaction is not named by them, but has written into the changelogs.
+ * Errors: LOG_UNSTABLE_OFFSETS and others.
+ */
 export async function stableOffsets(
   options: FormerOwnerOptions,
   inputs: readonly TopicPartition[],
-): Promise<readonly CommittedOffset[]> {
+  changelogs: readonly TopicPartition[],
+): Promise<readonly CommittedOffset[] | undefined> {
   const { log, group, clock, signal } = options
   const answered = new AbortController()
   const stable = log.admin
@@ -32,9 +39,14 @@ export async function stableOffsets(
     .finally(() => answered.abort())
   // Looked at below; it may fail while its owner is being fenced.
   stable.catch(() => undefined)
-  await clock.sleep(graceMs, AbortSignal.any([answered.signal, signal]))
-  if (!answered.signal.aborted && !signal.aborted) await endTransactions(options, inputs)
-  return stable
+  const waiting = AbortSignal.any([answered.signal, signal])
+  for (let waitMs = graceMs; ; waitMs = againMs) {
+    await clock.sleep(waitMs, waiting)
+    if (signal.aborted) return undefined
+    if (answered.signal.aborted) return stable
+    // An owner that was a member a moment ago may have died since.
+    await unlessAborted(signal, endUndecided(options, inputs, changelogs))
+  }
 }
 
 /**
@@ -52,8 +64,7 @@ export async function decidedEnds(
     const isOpen = ends.some(({ lastStableOffset, highWatermark }) => lastStableOffset < highWatermark)
     if (!isOpen || signal.aborted) return ends
     if (clock.now() >= until) {
-      await endTransactions(options, inputs)
-      await endOpenTransactions(options, changelogs)
+      await unlessAborted(signal, endUndecided(options, inputs, changelogs))
       return log.admin.offsets(changelogs)
     }
     await clock.sleep(pollMs, signal)
@@ -69,6 +80,24 @@ export function offsetMetadata(idPrefix: string, transactors: number, streamTime
 export function streamTimeOf(committed: readonly CommittedOffset[]): number {
   const times = committed.map(({ metadata }) => Number(metadata.split(';')[2] ?? -1))
   return Math.max(-1, ...times.filter((time) => Number.isSafeInteger(time)))
+}
+
+/** What becomes of the work after the signal nobody asks: whoever waits for it has more urgent things to do. */
+async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await Promise.race([work, aborted])
+}
+
+async function endUndecided(
+  options: FormerOwnerOptions,
+  inputs: readonly TopicPartition[],
+  changelogs: readonly TopicPartition[],
+): Promise<void> {
+  await endTransactions(options, inputs)
+  await endOpenTransactions(options, changelogs)
 }
 
 async function endTransactions(

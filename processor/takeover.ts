@@ -61,8 +61,8 @@ export interface TakeoverOptions {
 export async function takeOver(options: TakeoverOptions): Promise<void> {
   const { log, task, group } = options
   const inputs: TopicPartition[] = task.inputs.map(({ topic, partition }) => ({ topic, partition }))
-  const committed = await stableOffsets(options, inputs)
-  if (options.signal.aborted) return
+  const committed = await stableOffsets(options, inputs, changelogPartitions(options))
+  if (committed === undefined || options.signal.aborted) return
   const changelogs = await changelogsOf(options)
   task.state.discard()
   const { clock, logger, instruments } = options
@@ -128,14 +128,15 @@ async function changelogsOf(options: TakeoverOptions): Promise<StoreChangelog[]>
   return changelogs
 }
 
+function changelogPartitions({ task, changelog }: TakeoverOptions): TopicPartition[] {
+  const { partition, subtopology } = task
+  return subtopology.stores.map(({ name }) => ({ topic: changelog(name).topic, partition }))
+}
+
 async function describeChangelogs(options: TakeoverOptions): Promise<StoreChangelog[]> {
   const { task } = options
   const identities = task.subtopology.stores.map(({ name }) => ({ store: name, ...options.changelog(name) }))
-  const offsets = await decidedEnds(
-    options,
-    task.inputs,
-    identities.map(({ topic }) => ({ topic, partition: task.partition })),
-  )
+  const offsets = await decidedEnds(options, task.inputs, changelogPartitions(options))
   return identities.map(({ store, topic, clusterId, topicId }) => {
     const { start, highWatermark } = offsets.find((entry) => entry.topic === topic) as PartitionOffsets
     const facts: ChangelogFacts = {

@@ -35,6 +35,8 @@ export class Handovers {
   ask(kind: HandoverKind, partitions: readonly TopicPartition[]): Promise<void> {
     const tasks = this.#thread.tasks.reading(partitions)
     if (tasks.length === 0) return Promise.resolve()
+    // The loop may be waiting for them to be restored.
+    for (const task of tasks) this.#lifecycle.giveUp(task)
     return new Promise((resolve) => {
       this.#asked.push({ kind, tasks, done: resolve })
       this.#thread.signal.wake()

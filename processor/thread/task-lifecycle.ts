@@ -82,14 +82,18 @@ export class TaskLifecycle {
     }
   }
 
+  /** Ends its takeover, if it is being taken over; `close` has to follow. */
+  giveUp(task: Task): void {
+    this.#takeovers.get(task)?.abort.abort()
+  }
+
   /** @param mayFollow its state may stay open, to be followed */
   async close(task: Task, mayFollow = false): Promise<void> {
     const { tasks, positions } = this.#thread
     const { fetcher, fleet, standbys } = this.#parts
-    const takeover = this.#takeovers.get(task)
-    takeover?.abort.abort()
+    this.giveUp(task)
     // What went wrong with it no longer matters, but its hands have to be off the state.
-    await takeover?.done.catch(() => {})
+    await this.#takeovers.get(task)?.done.catch(() => {})
     fetcher.forget(task.inputs)
     if (task.status === 'running') positions.note(new Map([[task.taskId, task.state.changelogPosition()]]))
     tasks.delete(task)

@@ -168,22 +168,28 @@ it('what a process that is cut off in the middle of a transaction had is gone on
   await expectCounted(await asked.stop())
 })
 
-it('what a process that died before it had committed anything left open is ended, too', async () => {
-  const proxy = await proxied(kafka())
-  const first = await start(await connect(proxy.brokers), 'first')
-  await until('the first runs all', () => runs(first) === partitions)
-  const unsent = proxy.rule({ direction: 'request', apiKey: apiKeys.txnOffsetCommit }, 'drop')
-  const asked = load()
-  await unsent.hit
-  proxy.refuse()
-  unsent.release()
-  const { logger, lines } = recorder()
-  const second = await start(await connect(kafka().brokers), 'second', logger)
-  await until('the second runs all', () => runs(second) === partitions)
-  expect(lines).toContain('taking over the transactional id of a former owner')
-  proxy.restore()
-  await expectCounted(await asked.stop())
-})
+it.each([
+  ['before it had sent its offsets', apiKeys.txnOffsetCommit],
+  ['before it was decided', apiKeys.endTxn],
+])(
+  'what a process that died in its first transaction, %s, left open is ended, too',
+  async (_when, apiKey) => {
+    const proxy = await proxied(kafka())
+    const first = await start(await connect(proxy.brokers), 'first')
+    await until('the first runs all', () => runs(first) === partitions)
+    const unsent = proxy.rule({ direction: 'request', apiKey }, 'drop')
+    const asked = load()
+    await unsent.hit
+    proxy.refuse()
+    unsent.release()
+    const { logger, lines } = recorder()
+    const second = await start(await connect(kafka().brokers), 'second', logger)
+    await until('the second runs all', () => runs(second) === partitions)
+    expect(lines).toContain('taking over the transactional id of a former owner')
+    proxy.restore()
+    await expectCounted(await asked.stop())
+  },
+)
 
 it('a process that comes back before its session has run out has its tasks at once, and nobody else moves', async () => {
   const proxy = await proxied(kafka())
