@@ -119,6 +119,7 @@ export async function chaos({ ms, seed, brokers, processes, logs }: ChaosOptions
         topics: [...topics, '__consumer_offsets', '__transaction_state'],
         start,
         tell,
+        hasBroker: (there) => watch.counts(there),
       },
       ms,
     ).finally(() => looking.abort())

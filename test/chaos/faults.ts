@@ -23,6 +23,8 @@ export interface FaultContext {
   /** Resolves once a processor of that name is ready, however often it takes. */
   readonly start: (name: string) => Promise<void>
   readonly tell: (line: string) => void
+  /** Whether there is anybody to commit with; nobody can be blamed for a standstill meanwhile. */
+  readonly hasBroker: (there: boolean) => void
 }
 
 export interface Fault {
@@ -179,14 +181,17 @@ export const faults: readonly Fault[] = [
     kind: 'broker restart',
     weight: 2,
     onBrokers: true,
-    begin({ random, cluster }) {
+    begin({ random, cluster, hasBroker }) {
       const node = random.pick(cluster.nodes)
       const how = random.pick(['stop', 'kill'] as const)
       return {
         what: `broker ${node.id} by ${how === 'stop' ? 'SIGTERM' : 'kill -9'}`,
         async run() {
+          const isOnly = cluster.nodes.length === 1
+          if (isOnly) hasBroker(false)
           await node[how]()
           await node.start()
+          if (isOnly) hasBroker(true)
         },
       }
     },

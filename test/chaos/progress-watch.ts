@@ -33,7 +33,7 @@ export class ProgressWatch {
     this.#watching = this.#watch()
   }
 
-  /** There is load on every partition from now on, or there is none. */
+  /** There is load on every partition from now on, and somebody to commit with, or not. */
   counts(counting: boolean): void {
     this.#counting = counting
     for (const [partition, { offset }] of this.#moved)

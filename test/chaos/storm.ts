@@ -20,9 +20,10 @@ export async function storm(context: FaultContext, forMs: number): Promise<Reado
   while (systemClock.now() < until && failures.length === 0) {
     await systemClock.sleep(random.integer(...pauseMs))
     const fault = weighted(possible, random.next())
+    // Not to wait for it: whatever came next would follow it without a pause.
+    if ([...under].some(({ onBrokers }) => onBrokers)) continue
     if (fault.onBrokers === true) await Promise.all(running)
-    const isBusy = under.size >= atOnceMax || under.has(fault)
-    if (isBusy || [...under].some(({ onBrokers }) => onBrokers)) continue
+    if (under.size >= atOnceMax || under.has(fault)) continue
     const free = processors.running.filter((processor) => !victims.has(processor))
     const begun = fault.begin(context, free, new Set([...victims].map(({ name }) => name)))
     if (begun === undefined) continue
