@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { gateAnswer, stateOf } from './gate.ts'
-import { snapshot } from './test-data.ts'
+import { snapshot } from './test-coupons.ts'
 
 describe('stateOf', () => {
   it('tells the first that holds of closed, ended, paused, scheduled, sold-out, open', () => {

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { checkRows, checkSameBytes, foldResults } from './invariants.ts'
 import type { OpeningTerms } from './messages.ts'
-import { terms } from './test-data.ts'
+import { terms } from './test-coupons.ts'
 import { CouponHarness, claimIdOf } from './test-harness.ts'
 import type { Ask } from './test-harness.ts'
 

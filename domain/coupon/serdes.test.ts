@@ -5,7 +5,8 @@ import { commandSerde } from './command-serde.ts'
 import type { CouponCommand } from './messages.ts'
 import { resultSerde } from './result-serde.ts'
 import { statusSerde } from './status-serde.ts'
-import { commandArbitrary, nonceOf, resultArbitrary, statusArbitrary, terms } from './test-data.ts'
+import { terms } from './test-coupons.ts'
+import { commandArbitrary, nonceOf, resultArbitrary, statusArbitrary } from './test-data.ts'
 
 /** The same value with its members in another order. */
 function turned<T extends object>(value: T): T {

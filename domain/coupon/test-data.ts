@@ -15,32 +15,6 @@ import type {
 /** The same inputs in every run; the simulation is where seeds vary. */
 fc.configureGlobal({ seed: 20_261_121 })
 
-export function terms(change: Partial<OpeningTerms> = {}): OpeningTerms {
-  return {
-    stock: 10,
-    name: null,
-    perUserLimit: 1,
-    startsAt: null,
-    endsAt: null,
-    discount: null,
-    validUntil: null,
-    ...change,
-  }
-}
-
-export function snapshot(change: Partial<CouponSnapshot> = {}): CouponSnapshot {
-  return {
-    ...terms(),
-    couponId: 'c',
-    remaining: 10,
-    paused: false,
-    closed: false,
-    openedAt: 1000,
-    version: 1,
-    ...change,
-  }
-}
-
 /** A nonce that tells its number. */
 export function nonceOf(number: number): string {
   return number.toString(16).padStart(16, '0')

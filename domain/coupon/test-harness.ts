@@ -8,7 +8,8 @@ import { couponTopics } from './messages.ts'
 import type { CouponCommand, CouponResult, CouponStatus, OpeningTerms } from './messages.ts'
 import { resultSerde } from './result-serde.ts'
 import { statusSerde } from './status-serde.ts'
-import { nonceOf, terms } from './test-data.ts'
+import { terms } from './test-coupons.ts'
+import { nonceOf } from './test-data.ts'
 import { couponStores, couponTopology } from './topology.ts'
 
 /** What a test says of a command; the rest is filled in. */

@@ -1,24 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import * as fc from 'fast-check'
 import type { CouponSnapshot } from '#domain/coupon'
+import { snapshot as anySnapshot } from '../../domain/coupon/test-coupons.ts'
 import { CouponView } from './coupon-view.ts'
 
 function snapshot(version: number, stock: number, remaining: number, couponId = 'c'): CouponSnapshot {
-  return {
-    couponId,
-    version,
-    stock,
-    remaining,
-    name: null,
-    perUserLimit: 1,
-    startsAt: null,
-    endsAt: null,
-    discount: null,
-    validUntil: null,
-    paused: false,
-    closed: false,
-    openedAt: 0,
-  }
+  return anySnapshot({ couponId, version, stock, remaining })
 }
 
 const counts = (version: number, remaining: number) => ({ version, remaining, partition: 0, offset: version })

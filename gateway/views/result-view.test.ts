@@ -7,6 +7,7 @@ import { FetchedRecords, RecordBatchBuilder } from '#log'
 import { resultSerde } from '#domain/coupon'
 import type { CouponResult } from '#domain/coupon'
 import { encode } from '#topology'
+import { snapshot } from '../../domain/coupon/test-coupons.ts'
 import { CouponView } from './coupon-view.ts'
 import { ResultView } from './result-view.ts'
 import { Waiters } from './waiters.ts'
@@ -173,21 +174,7 @@ describe('ResultView', () => {
   })
 
   it('keeps counts of the last result that tells them, also over a crash', async () => {
-    const opened = {
-      couponId: 'c',
-      stock: 1000,
-      remaining: 1000,
-      version: 1,
-      name: null,
-      perUserLimit: 1,
-      startsAt: null,
-      endsAt: null,
-      discount: null,
-      validUntil: null,
-      paused: false,
-      closed: false,
-      openedAt: now,
-    }
+    const opened = snapshot({ stock: 1000, remaining: 1000, openedAt: now })
     feed(0, resultAt(0, { command: 'open', outcome: 'done', remaining: 1000, version: 1, coupon: opened }))
     const { remaining: _, version: __, ...undecided } = resultAt(3)
     feed(1, resultAt(1), resultAt(2), { ...undecided, outcome: 'rejected', reason: 'internal-error' })

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { claimId, opened, result, snapshot } from '../testing/results.ts'
+import { snapshot } from '../../domain/coupon/test-coupons.ts'
+import { claimId, opened, result } from '../testing/results.ts'
 import { foldKeys } from './fold-keys.ts'
 import { scriptBatch } from './redis-store.ts'
 

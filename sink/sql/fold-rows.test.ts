@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { claimId, opened, result, snapshot } from '../testing/results.ts'
+import { snapshot } from '../../domain/coupon/test-coupons.ts'
+import { claimId, opened, result } from '../testing/results.ts'
 import { foldRows } from './fold-rows.ts'
 
 const options = { topicVersion: 1, rejectedSince: 0 }

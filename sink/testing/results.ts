@@ -1,24 +1,6 @@
 /** Results as tests need them, with everything in place that is not said. */
 import type { CouponResult, CouponSnapshot } from '#domain/coupon'
-
-export function snapshot(change: Partial<CouponSnapshot> = {}): CouponSnapshot {
-  return {
-    couponId: 'c',
-    stock: 10,
-    name: 'Ten',
-    perUserLimit: 1,
-    startsAt: null,
-    endsAt: null,
-    discount: null,
-    validUntil: null,
-    remaining: 10,
-    paused: false,
-    closed: false,
-    openedAt: 1000,
-    version: 1,
-    ...change,
-  }
-}
+import { snapshot } from '../../domain/coupon/test-coupons.ts'
 
 /** The nonce tells the offset. */
 export function result(

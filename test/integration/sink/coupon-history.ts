@@ -5,6 +5,7 @@ import type { CouponCommand, CouponResult, OpeningTerms } from '#domain/coupon'
 import { partitionOf } from '#log'
 import { TopologyTestDriver, utf8 } from '#topology'
 import type { TestInputTopic, TestOutputTopic } from '#topology'
+import { terms as openingTerms } from '../../../domain/coupon/test-coupons.ts'
 import type { ResultLog } from '../../../sink/testing/result-log.ts'
 
 export const topics = couponTopics()
@@ -54,7 +55,7 @@ export class CouponHistory {
   }
 
   open(couponId: string, terms: Partial<OpeningTerms> = {}): CouponResult {
-    return this.ask({ command: 'open', couponId, terms: { ...defaults, ...terms } })
+    return this.ask({ command: 'open', couponId, terms: openingTerms(terms) })
   }
 
   /** Opens the coupons that `go` speaks of. */
@@ -123,16 +124,6 @@ export class CouponHistory {
     }
     return { command: 'issue', couponId, userId }
   }
-}
-
-const defaults: OpeningTerms = {
-  stock: 10,
-  name: null,
-  perUserLimit: 1,
-  startsAt: null,
-  endsAt: null,
-  discount: null,
-  validUntil: null,
 }
 
 export function claimIdOf({ nonce, partition, offset }: CouponResult): string {
