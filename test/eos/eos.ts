@@ -62,7 +62,7 @@ export async function eos({ kafka, ms, seed, logs }: EosOptions): Promise<void> 
     )
     cleanups.push(() => Promise.all(processes.map((process) => process.kill())))
     const input = new Input({ log, topic: topics.data, seed, perSecond })
-    cleanups.push(() => input.stop())
+    cleanups.push(() => input.stop().catch(() => undefined))
     input.start()
     const progress = new Progress(log, appId, [topics.data, `${appId}-${repartitionName}-repartition`])
 

@@ -31,9 +31,11 @@ export class Input {
 
   start(): void {
     this.#running ??= this.#run()
+    // What goes wrong, `stop` tells.
+    this.#running.catch(() => undefined)
   }
 
-  /** Resolves once everything is acknowledged. */
+  /** Resolves once everything is acknowledged, or rejects with why it is not. */
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#running
