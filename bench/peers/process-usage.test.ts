@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
-import { processFootprint, processUsage } from './process-usage.ts'
+import { processFootprint } from './process-usage.ts'
 
 it('counts connections and files of a process', async () => {
   const server = createServer()
@@ -19,5 +19,5 @@ it('counts connections and files of a process', async () => {
   // Both ends are ours.
   expect(after.connections - before.connections).toBe(2)
   expect(after.files - before.files).toBe(2)
-  expect(after.residentBytes).toBeLessThanOrEqual(processUsage(process.pid).peakBytes)
+  expect(after.residentBytes).toBeGreaterThan(1e6)
 })
