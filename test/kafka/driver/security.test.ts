@@ -3,7 +3,6 @@ import { connect as connectTcp, createServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '#core'
-import { createMetrics, metricsText } from '../../../cli/compose/metrics.ts'
 import { TestMember } from '../../../log/conformance/groups.ts'
 import { makeCertificates } from '../../servers/kafka/certificates.ts'
 import type { Certificates } from '../../servers/kafka/certificates.ts'
@@ -11,6 +10,7 @@ import type { ProxiedListener } from '../../servers/kafka/cluster.ts'
 import { startKafka, startKafkaProxy } from '../../servers/kafka/index.ts'
 import { runTool } from '../../servers/kafka/java-tool.ts'
 import { connect, makeTopic, readValues } from './kafka-logs.ts'
+import { seenMetrics } from './seen-metrics.ts'
 
 const users = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="s3:cret";'
 const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
@@ -159,24 +159,20 @@ describe('by SCRAM over TLS', () => {
   })
 
   it('counts what it asked, and for how long the broker held it back', async () => {
-    const { metrics, snapshot } = createMetrics({ processMetrics: false })
+    const { metrics, seen } = seenMetrics()
     const log = await connect(overTls(512), { metrics })
     const topic = await makeTopic(log, 'throttled')
     const appender = log.appender()
     const value = 'x'.repeat(quota)
     for (let at = 0; at < 3; at++) await appender.append({ topic, key: null, value })
-    const { body } = await metricsText([await snapshot()])
-    const seen = (name: string): number => Number(body.match(new RegExp(`^${name} (.*)$`, 'm'))?.[1])
-    expect(seen('millrace_kafka_requests_total{api="Produce"}')).toBe(3)
-    expect(seen('millrace_kafka_request_duration_seconds_count{api="Produce"}')).toBe(3)
-    expect(seen('millrace_kafka_throttled_seconds_total')).toBeGreaterThan(0.5)
-    expect(seen('millrace_kafka_connections')).toBeGreaterThan(1)
-    expect(seen('millrace_kafka_connects_total{outcome="connected"}')).toBe(
-      seen('millrace_kafka_connections'),
-    )
+    expect(await seen('millrace_kafka_requests_total{api="Produce"}')).toBe(3)
+    expect(await seen('millrace_kafka_request_duration_seconds_count{api="Produce"}')).toBe(3)
+    expect(await seen('millrace_kafka_throttled_seconds_total')).toBeGreaterThan(0.5)
+    const open = await seen('millrace_kafka_connections')
+    expect(open).toBeGreaterThan(1)
+    expect(await seen('millrace_kafka_connects_total{outcome="connected"}')).toBe(open)
     await log.close()
-    const after = await metricsText([await snapshot()])
-    expect(after.body).toMatch(/^millrace_kafka_connections 0$/m)
+    expect(await seen('millrace_kafka_connections')).toBe(0)
   })
 })
 
