@@ -100,6 +100,21 @@ test('a newcomer gets a task when it has its state, and not before', () => {
   expect(fleet.members.get(newcomer)?.following.size).toBe(1)
 })
 
+test('a newcomer has opened and read even small states before their tasks move, all of them at once', () => {
+  const options = { standbys: 0, acceptableLag: 10_000, warmUpsMax: 1 }
+  const fleet = new Fleet(tasks.slice(0, 8), options, 500)
+  fleet.join('old')
+  fleet.settle()
+  fleet.pass(0, 0)
+  const newcomer = fleet.join('new')
+  fleet.settle()
+  expect(fleet.members.get(newcomer)?.active.size).toBe(0)
+  expect(fleet.members.get(newcomer)?.following.size).toBe(4)
+  fleet.pass(0, 500)
+  fleet.settle()
+  expect(fleet.members.get(newcomer)?.active.size).toBe(4)
+})
+
 test('a process that comes back gets what lies on its disk', () => {
   const fleet = new Fleet(tasks.slice(0, 12), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 2 }, 50_000)
   const first = fleet.join('a')

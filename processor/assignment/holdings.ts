@@ -51,6 +51,17 @@ export class Holdings {
     return best.position - (own?.position ?? 0)
   }
 
+  /** False when this process would have to begin at nothing with what others have something of. */
+  hasSome(process: string, task: string): boolean {
+    const states = this.#states.get(task) ?? []
+    const isWorthless = (states[0]?.position ?? 0) === 0 || this.#stateless.has(task)
+    return (
+      isWorthless ||
+      this.#owners.get(task)?.process === process ||
+      states.some(({ member }) => member.process === process)
+    )
+  }
+
   /** Who can go on with the task at once: whoever runs it now, else whoever has the best state, if it is good enough. */
   caughtUp(task: string, acceptableLag: number): PlannedMember | undefined {
     const owner = this.#owners.get(task)

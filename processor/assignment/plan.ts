@@ -3,7 +3,8 @@
  * same members give the same plan, whoever computes it and in whatever order they come.
  *
  *   intended owners (intended.ts): balanced, and every task stays where it is as far as balance allows
- *   → owners for now: a task whose intended owner lacks its state stays with one who has it, and is warmed up there
+ *   → owners for now: a task whose intended owner lacks its state stays with one who has it, and is warmed up there;
+ *     a small one too, because whoever has opened it and read it once goes on with it in a fraction of the time
  *   → standbys (standbys.ts): copies on other processes
  */
 import { Holdings } from './holdings.ts'
@@ -34,7 +35,10 @@ export interface PlanOptions {
   readonly standbys: number
   /** A state that is behind by no more is as good as caught up, records. */
   readonly acceptableLag: number
-  /** Tasks warmed up at once in the whole group; 0: tasks move at once, and are restored by their new owner. */
+  /**
+   * Tasks warmed up at once in the whole group, besides those with no more than the acceptable lag to read; 0: tasks
+   * move at once, and are restored by their new owner.
+   */
   readonly warmUpsMax: number
 }
 
@@ -78,6 +82,15 @@ export function planTasks(
   return { members: plans, isProbing }
 }
 
+/** A task whose intended owner is not ready for it. */
+interface Waiting {
+  readonly id: string
+  readonly member: PlannedMember
+  /** There is so little to read that it need not wait for others. */
+  readonly isSmall: boolean
+  readonly isFollowed: boolean
+}
+
 function ownersForNow(
   tasks: readonly PlannedTask[],
   intended: ReadonlyMap<string, PlannedMember>,
@@ -89,21 +102,22 @@ function ownersForNow(
   readonly isProbing: boolean
 } {
   const owners = new Map(intended)
-  const waiting: { readonly id: string; readonly member: PlannedMember; readonly isFollowed: boolean }[] = []
+  const waiting: Waiting[] = []
   for (const { id } of warmUpsMax > 0 ? tasks : []) {
     const member = intended.get(id)
-    if (member === undefined || holdings.lag(member.process, id) <= acceptableLag) continue
+    if (member === undefined) continue
+    const isSmall = holdings.lag(member.process, id) <= acceptableLag
+    if (isSmall && holdings.hasSome(member.process, id)) continue
     const caughtUp = holdings.caughtUp(id, acceptableLag)
     if (caughtUp === undefined) continue
     owners.set(id, caughtUp)
-    waiting.push({ id, member, isFollowed: holdings.isFollowed(member.process, id) })
+    waiting.push({ id, member, isSmall, isFollowed: holdings.isFollowed(member.process, id) })
   }
   // What is being warmed up is finished first.
-  const inTurn = [
-    ...waiting.filter(({ isFollowed }) => isFollowed),
-    ...waiting.filter((one) => !one.isFollowed),
-  ]
-  const warmUps = new Map(inTurn.slice(0, warmUpsMax).map(({ id, member }) => [id, member]))
+  const large = waiting.filter(({ isSmall }) => !isSmall)
+  const inTurn = [...large.filter(({ isFollowed }) => isFollowed), ...large.filter((one) => !one.isFollowed)]
+  const chosen = [...waiting.filter(({ isSmall }) => isSmall), ...inTurn.slice(0, warmUpsMax)]
+  const warmUps = new Map(chosen.map(({ id, member }) => [id, member]))
   return { owners, warmUps, isProbing: waiting.length > 0 }
 }
 

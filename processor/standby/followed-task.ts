@@ -20,6 +20,8 @@ interface FollowedChangelog extends TopicPartition {
   /** Next offset to read: past markers and aborted records, of which nothing is applied. */
   read: number
   end: number
+  /** `end` when following began. */
+  readonly endAtFirst: number
   /** When the checkpoint was written last, wall-clock milliseconds. */
   writtenAt: number
 }
@@ -43,7 +45,8 @@ export class FollowedTask {
       const checkpoint = state.checkpoint(store)
       const position = checkpoint?.offset ?? start
       const writtenAt = checkpoint?.writtenAt ?? 0
-      return { store, topic, partition, clusterId, topicId, position, read: position, end, writtenAt }
+      const place = { store, topic, partition, clusterId, topicId }
+      return { ...place, position, read: position, end, endAtFirst: end, writtenAt }
     })
   }
 
@@ -83,9 +86,14 @@ export class FollowedTask {
     }
   }
 
-  /** True when it is to be taken over and has caught up; then not again for a while. */
+  /**
+   * True when it is to be taken over, and has caught up and read all once that was there at first; then not again for
+   * a while.
+   */
   isWarm(acceptableLag: number, now: number, againMs: number): boolean {
-    if (this.#role !== 'warm-up' || this.lag > acceptableLag || now - this.#probedAt < againMs) return false
+    const isBehind =
+      this.lag > acceptableLag || this.changelogs.some(({ read, endAtFirst }) => read < endAtFirst)
+    if (this.#role !== 'warm-up' || isBehind || now - this.#probedAt < againMs) return false
     this.#probedAt = now
     return true
   }
