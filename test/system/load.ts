@@ -8,6 +8,8 @@ import { systemClock } from '#core'
 import type { SeededRandom } from '#core'
 import type { System } from './system.ts'
 
+const finishMs = 120_000
+
 export interface ClaimAnswer {
   readonly claimId: string
   readonly couponId: string
@@ -59,9 +61,11 @@ export class Load {
     await Promise.all(this.#clients)
   }
 
-  /** Asks again for everything whose outcome is open, until it is answered. */
+  /** Asks again for everything whose outcome is open, until it is answered. Fails when that takes two minutes. */
   async finish(): Promise<void> {
+    const deadline = systemClock.now() + finishMs
     for (let request = this.#open.shift(); request !== undefined; request = this.#open.shift()) {
+      if (systemClock.now() > deadline) throw new Error(`${this.#open.length + 1} requests get no answer`)
       if (!(await this.#ask(request))) await systemClock.sleep(20)
     }
   }

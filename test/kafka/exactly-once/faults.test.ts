@@ -1,4 +1,4 @@
-/** Faults on the wire between the processor and its broker, under load. */
+/** Faults on the wire between the processor, or everything, and its broker, under load. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { apiKeys, kafka, startKafkaProxy } from '../../servers/kafka/index.ts'
 import { eventually } from '../../system/eventually.ts'
@@ -11,21 +11,29 @@ const requestTimeoutMs = 1000
 const timeout = 180_000 + 2 * faultMs
 
 let proxy: Proxy
-let sale: Sale
+let opened: Sale | undefined
 beforeEach(async () => {
-  const shared = kafka()
-  proxy = await startKafkaProxy(shared)
-  const processorBrokers = `${proxy.brokers}?requestTimeoutMs=${requestTimeoutMs}`
-  sale = await Sale.open({ brokers: shared.brokers, processorBrokers })
+  proxy = await startKafkaProxy(kafka())
 })
 afterEach(async () => {
-  await sale.destroy()
+  await opened?.destroy()
+  opened = undefined
   await proxy.close()
 })
 
-const givenUp = (): number => sale.system.stderr.split('transactional id given up').length - 1
+/** Puts the proxy before the processor, or before `all` processes. */
+async function open(whom: 'processor' | 'all' = 'processor'): Promise<Sale> {
+  const { brokers } = kafka()
+  const processorBrokers = `${proxy.brokers}?requestTimeoutMs=${requestTimeoutMs}`
+  const otherBrokers = whom === 'all' ? processorBrokers : brokers
+  opened = await Sale.open({ brokers, processorBrokers, otherBrokers })
+  return opened
+}
+
+const givenUp = ({ system }: Sale): number => system.stderr.split('transactional id given up').length - 1
 
 it(`requests come after their client has given up waiting (SEED=${seed})`, { timeout }, async () => {
+  const sale = await open()
   const lateMs = requestTimeoutMs + 500
   const { endTxn, produce, txnOffsetCommit } = apiKeys
   const hits: number[] = []
@@ -42,6 +50,7 @@ it(`requests come after their client has given up waiting (SEED=${seed})`, { tim
 })
 
 it(`the answer to EndTxn is lost (SEED=${seed})`, { timeout }, async () => {
+  const sale = await open()
   const until = performance.now() + faultMs
   let lost = 0
   while (performance.now() < until) {
@@ -57,11 +66,12 @@ it(`the answer to EndTxn is lost (SEED=${seed})`, { timeout }, async () => {
 })
 
 it(`EndTxn is not answered until its sender gives up (SEED=${seed})`, { timeout }, async () => {
+  const sale = await open()
   // First it is carried out all the same, then it never gets there: only the log can tell.
   for (const direction of ['response', 'request'] as const) {
-    const before = givenUp()
+    const before = givenUp(sale)
     const loss = proxy.rule({ direction, apiKey: apiKeys.endTxn }, 'drop')
-    await eventually('the transactional id is given up', async () => givenUp() > before)
+    await eventually('the transactional id is given up', async () => givenUp(sale) > before)
     loss.release()
     await sale.pause(1000)
   }
@@ -71,6 +81,7 @@ it(`EndTxn is not answered until its sender gives up (SEED=${seed})`, { timeout 
 })
 
 it(`connections are cut every 0.5 to 1.5 s (SEED=${seed})`, { timeout }, async () => {
+  const sale = await open('all')
   const cutting = proxy.cutAtRandom({ seed, fromMs: 500, toMs: 1500 })
   await sale.pause(2 * faultMs)
   cutting.stop()

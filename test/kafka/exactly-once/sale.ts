@@ -21,6 +21,8 @@ export interface SaleOptions {
   readonly brokers: string
   /** What follows `kafka://` in the processor's LOG_URL; `brokers` by default. */
   readonly processorBrokers?: string
+  /** As that, for gateway and sink. */
+  readonly otherBrokers?: string
   readonly clients?: number
 }
 
@@ -63,7 +65,7 @@ export class Sale {
         // Some sell out early, some never.
         await openCoupon(system, coupon, { stock: 10 ** (2 + at), perUserLimit: 1 + 10 * (at % 3) })
       }
-      sale.#watching = sale.#watch()
+      await sale.#startWatching()
       sale.load.start()
       return sale
     } catch (error) {
@@ -79,7 +81,9 @@ export class Sale {
   }
 
   async #startAll(): Promise<void> {
-    await Promise.all([this.system.start({}, ['gateway', 'sink']), this.startProcessor()])
+    const { brokers, otherBrokers = brokers } = this.#options
+    const others = this.system.start({ LOG_URL: `kafka://${otherBrokers}` }, ['gateway', 'sink'])
+    await Promise.all([others, this.startProcessor()])
   }
 
   async startProcessor(): Promise<void> {
@@ -147,17 +151,26 @@ export class Sale {
   async destroy(): Promise<void> {
     this.#stop.abort()
     await this.load.stop()
-    await this.#watching
+    // What went wrong with it `settle` has said; the processes have to end all the same.
+    await this.#watching?.catch(() => undefined)
     await this.system.destroy()
   }
 
+  /** Connected before the test does harm: a broker that is away cannot be come to. */
+  async #startWatching(): Promise<void> {
+    const connected = Promise.withResolvers<void>()
+    this.#watching = this.#watch(connected.resolve)
+    await Promise.race([connected.promise, this.#watching])
+  }
+
   /** Reads the committed offsets again and again. */
-  #watch(): Promise<void> {
+  #watch(onConnected: () => void): Promise<void> {
     const { signal } = this.#stop
     const { system } = this
     const { issue: topic } = system.topics
     const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
     return system.withLog(async ({ admin }) => {
+      onConnected()
       while (!signal.aborted) {
         // A broker that is away may not be asked.
         const offsets = await admin
