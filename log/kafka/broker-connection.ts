@@ -1,14 +1,15 @@
 /**
- * One connection to one broker. TCP, TLS, SASL, correlation and time-outs are @platformatic/kafka's; requests and
- * answers are ours (protocol/), as flat buffers.
+ * One connection to one broker. TCP, TLS and SASL are @platformatic/kafka's; requests and answers are ours (exchange.ts,
+ * protocol/), as flat buffers.
  */
 import { isIP } from 'node:net'
-import { AuthenticationError, Connection, Writer } from '@platformatic/kafka'
+import { AuthenticationError, Connection } from '@platformatic/kafka'
 import type { ConnectionOptions } from '@platformatic/kafka'
 import { messageOf } from '#core'
 import { logError } from '../index.ts'
 import { clientName } from './client-name.ts'
 import type { DriverMetrics } from './driver-metrics.ts'
+import { Exchange } from './exchange.ts'
 import { NoAnswer } from './no-answer.ts'
 import { AnswerReader, RequestWriter, throttleMsOf } from './protocol/wire.ts'
 import type { Api } from './protocol/wire.ts'
@@ -18,6 +19,8 @@ export interface BrokerAddress {
   readonly port: number
 }
 
+const defaultTimeoutMs = 30_000
+
 export function addressName({ host, port }: BrokerAddress): string {
   return `${host}:${port}`
 }
@@ -25,13 +28,20 @@ export function addressName({ host, port }: BrokerAddress): string {
 export class BrokerConnection {
   readonly #name: string
   readonly #connection: Connection
+  readonly #exchange: Exchange
   readonly #metrics: DriverMetrics | undefined
   /** What broke it. With TLS 1.3 a broker refuses our certificate only after we hold the connection for open. */
   #broken: unknown
 
-  private constructor(name: string, connection: Connection, metrics: DriverMetrics | undefined) {
+  private constructor(
+    name: string,
+    connection: Connection,
+    exchange: Exchange,
+    metrics: DriverMetrics | undefined,
+  ) {
     this.#name = name
     this.#connection = connection
+    this.#exchange = exchange
     this.#metrics = metrics
     connection.on('error', (error) => {
       this.#broken = error
@@ -50,8 +60,6 @@ export class BrokerConnection {
     const name = addressName(address)
     const connection = new Connection(clientName, {
       ...options,
-      // Callers bound what is in flight; a queue inside would make requests that were never sent look sent.
-      maxInflights: 1 << 20,
       // A server's name in TLS is never an IP address (RFC 6066, 3); certificates may name one all the same.
       ...(options.tls === undefined ? {} : { tlsServerName: isIP(address.host) === 0 }),
     })
@@ -68,55 +76,41 @@ export class BrokerConnection {
     }
     metrics?.connected()
     connection.once('close', () => metrics?.disconnected())
-    return new BrokerConnection(name, connection, metrics)
+    const timeoutMs = options.requestTimeout ?? defaultTimeoutMs
+    const exchange = new Exchange(connection.socket, { clientName, timeoutMs })
+    return new BrokerConnection(name, connection, exchange, metrics)
   }
 
   get isOpen(): boolean {
-    return this.#connection.isConnected()
+    return this.#exchange.isOpen && this.#connection.isConnected()
   }
 
   /**
-   * Requests are answered in the order of the calls. Errors: NoAnswer; LOG_UNAUTHORIZED as with `open`. After a time-out the connection is closed: an
-   * answer that comes late is never taken for another one's.
+   * Requests are answered in the order of the calls. What a request is made of must not change before its answer.
+   * Errors: NoAnswer; LOG_UNAUTHORIZED as with `open`. After a time-out the connection is closed: an answer that comes
+   * late is never taken for another one's, and nothing of the request is sent any more.
    */
-  request<Request, Answer>(api: Api<Request, Answer>, request: Request): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      if (!this.isOpen) return reject(new NoAnswer(`The connection to ${this.#name} is closed.`, false))
-      const out = new RequestWriter(256)
-      api.encode(out, request)
-      const sentAt = this.#metrics?.now() ?? 0
-      this.#connection.send(
-        api.key,
-        api.version,
-        () => {
-          const payload = Writer.create()
-          for (const chunk of out.chunks()) payload.append(chunk)
-          return payload
-        },
-        (_correlationId, _key, _version, reader) => {
-          const body = reader.buffer.slice(reader.position)
-          this.#metrics?.answered(api.name, sentAt, throttleMsOf(api, body))
-          return api.decode(new AnswerReader(body))
-        },
-        true,
-        // The library passes over the header's tagged fields, of which brokers send none.
-        api.plainAnswerHeader !== true,
-        (error, answer) => {
-          if (error === null) return resolve(answer as Answer)
-          this.#metrics?.unanswered(api.name)
-          const cause = this.#broken ?? error
-          const reason = `${api.name} to ${this.#name} got no answer: ${reasonOf(cause)}`
-          if (error instanceof RangeError) void this.close()
-          const advice = adviceOn(cause)
-          reject(
-            advice === undefined ? new NoAnswer(reason, true, error) : unauthorized(reason, advice, cause),
-          )
-        },
-      )
-    })
+  async request<Request, Answer>(api: Api<Request, Answer>, request: Request): Promise<Answer> {
+    if (!this.isOpen) throw new NoAnswer(`The connection to ${this.#name} is closed.`, false)
+    const out = new RequestWriter(256)
+    api.encode(out, request)
+    const sentAt = this.#metrics?.now() ?? 0
+    try {
+      const body = await this.#exchange.send(api, out)
+      this.#metrics?.answered(api.name, sentAt, throttleMsOf(api, body))
+      return api.decode(new AnswerReader(body))
+    } catch (error) {
+      this.#metrics?.unanswered(api.name)
+      const cause = this.#broken ?? error
+      const reason = `${api.name} to ${this.#name} got no answer: ${reasonOf(cause)}`
+      if (error instanceof RangeError) void this.close()
+      const advice = adviceOn(cause)
+      throw advice === undefined ? new NoAnswer(reason, true, error) : unauthorized(reason, advice, cause)
+    }
   }
 
   async close(): Promise<void> {
+    this.#exchange.abandon()
     await this.#connection.close()
   }
 }
