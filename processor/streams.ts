@@ -57,7 +57,7 @@ export interface StreamsOptions {
   readonly warmUp?: Partial<WarmUpLimits>
   /** How long the state of a task that lives elsewhere stays on this disk, milliseconds. Default 10 minutes. */
   readonly stateCleanupDelayMs?: number
-  /** Bytes of one input partition, fetched and not processed. Default 4 MiB. */
+  /** Bytes of one input partition, fetched and not processed. Default 2 MiB. */
   readonly partitionBufferBytesMax?: number
 }
 
@@ -92,7 +92,11 @@ export interface Streams {
 }
 
 const dayMs = 86_400_000
-const defaultLimits: TransactionLimits = { recordsMax: 10_000, bytesMax: 8 << 20, sliceMsMax: 20 }
+/**
+ * The slice is short because a commit is several answers one after the other, each of which waits for the slice to end
+ * before the next request goes out.
+ */
+const defaultLimits: TransactionLimits = { recordsMax: 10_000, bytesMax: 8 << 20, sliceMsMax: 5 }
 const defaultPurge: PurgeLimits = { records: 10_000, intervalMs: 30_000 }
 
 /** Under which a stream thread is a member of its group, and which begins its transactional ids. */
@@ -140,7 +144,7 @@ export async function startStreams(options: StreamsOptions): Promise<Streams> {
         warmUpsMax: options.warmUp?.tasksMax ?? 2,
       },
       stateCleanupDelayMs: options.stateCleanupDelayMs ?? 600_000,
-      partitionBufferBytesMax: options.partitionBufferBytesMax ?? 4 << 20,
+      partitionBufferBytesMax: options.partitionBufferBytesMax ?? 2 << 20,
     })
     return await runThread(thread, place)
   } catch (error) {
