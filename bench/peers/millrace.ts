@@ -6,9 +6,13 @@ import type {
   KafkaProcessorInput,
   KafkaProcessorOrder,
 } from '../children/kafka-processor.ts'
+import { youngGenerationMb } from '../../cli/compose/thread.ts'
 import { profileFlags } from '../runner/child.ts'
 import type { Engine, EngineRun, RunningEngine } from './engine.ts'
 import { processFootprint, processUsage } from './process-usage.ts'
+
+/** For the one stream thread that is the main thread, what the program gives to its threads. */
+const youngGeneration = [`--max-semi-space-size=${youngGenerationMb / 3}`]
 
 const script = new URL('../children/kafka-processor.ts', import.meta.url)
 
@@ -25,7 +29,7 @@ function start(run: EngineRun, { profileDirectory, ...more }: MillraceOptions): 
   const profiling = profileDirectory === undefined ? [] : profileFlags(profileDirectory)
   const child = fork(script, {
     stdio: ['ignore', 2, 2, 'ipc'],
-    execArgv: [...process.execArgv, ...profiling],
+    execArgv: [...process.execArgv, ...youngGeneration, ...profiling],
   })
   const { pid } = child
   if (pid === undefined) throw new Error('the processor did not start')

@@ -87,6 +87,8 @@ export class Heartbeats {
     const worker = new Worker(new URL('./heartbeat-thread.ts', import.meta.url), {
       name: 'heartbeat',
       workerData: this.#data,
+      // It sends a few bytes every few seconds.
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
     })
     worker.on('message', ({ turn, code }: HeartbeatNews) => {
       this.#isThreadReady = true
