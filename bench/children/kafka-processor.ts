@@ -13,8 +13,8 @@ export type KafkaProcessorOrder = 'tasks' | 'lose-thread' | 'stop'
 
 /** What it says: that its tasks are restored, which they are, that it has stopped in order, or why it ended. */
 export type KafkaProcessorEvent =
-  /** Since it was told to start, so joining the group is part of it. */
-  | { readonly event: 'running'; readonly restoreSeconds: number }
+  /** Of one thread: from when it had its tasks until they ran. */
+  | { readonly event: 'running'; readonly restoreSeconds: number | undefined }
   | { readonly event: 'tasks'; readonly partitions: readonly number[] }
   | { readonly event: 'stopped' }
   | { readonly event: 'failed'; readonly message: string }
@@ -23,6 +23,8 @@ export type KafkaProcessorEvent =
 export interface ProcessorHost {
   /** True once all tasks are restored. */
   ready(): Promise<boolean>
+  /** Once it is ready; undefined where it cannot be told. */
+  restoreSeconds(): number | undefined
   /** Partitions of the input. */
   tasks(): readonly number[]
   loseThread(): void
@@ -34,7 +36,6 @@ export interface ProcessorHost {
 const readyPollMs = 1
 
 async function run(input: KafkaProcessorInput): Promise<void> {
-  const startedAt = performance.now()
   const host = await (input.threads === undefined
     ? oneThread(input)
     : supervisedThreads(input, input.threads))
@@ -46,7 +47,7 @@ async function run(input: KafkaProcessorInput): Promise<void> {
     })
   })
   while (!(await host.ready())) await Promise.race([systemClock.sleep(readyPollMs), host.failed])
-  await say({ event: 'running', restoreSeconds: (performance.now() - startedAt) / 1000 })
+  await say({ event: 'running', restoreSeconds: host.restoreSeconds() })
   await Promise.race([stopped, host.failed])
   await host.stop()
 }

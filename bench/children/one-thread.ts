@@ -13,9 +13,17 @@ export async function oneThread({ brokers, workload, stateDirectory }: EngineRun
   })
   // Who waits for it may come later.
   failed.catch(() => undefined)
+  let assignedAt: number | undefined
+  let restoreSeconds: number | undefined
   return {
     failed,
-    ready: async () => streams.state().ready,
+    async ready() {
+      const { ready, tasks } = streams.state()
+      if (tasks.length > 0) assignedAt ??= performance.now()
+      if (ready && assignedAt !== undefined) restoreSeconds ??= (performance.now() - assignedAt) / 1000
+      return ready
+    },
+    restoreSeconds: () => restoreSeconds,
     tasks: () =>
       streams
         .state()

@@ -61,6 +61,7 @@ export async function supervisedThreads(run: EngineRun, count: number): Promise<
     tasks() {
       throw new Error('only the threads know their tasks')
     },
+    restoreSeconds: () => undefined,
     loseThread: () => deaths[0]?.postMessage('die'),
     async stop() {
       await supervisor.stop()

@@ -50,7 +50,7 @@ function start(run: EngineRun, { profileDirectory, ...more }: MillraceOptions): 
   child.on('message', (said: KafkaProcessorEvent) => {
     switch (said.event) {
       case 'running':
-        restored = said.restoreSeconds
+        restored = said.restoreSeconds ?? 0
         running.resolve()
         break
       case 'tasks':
