@@ -12,5 +12,7 @@ export const killCount = given('KILLS', 4, 20)
 export const faultMs = given('SECONDS', 5, 30) * 1000
 /** How long processes come and go in the port of Kafka's own test. */
 export const eosMs = given('MINUTES', 0.5, 10) * 60_000
+/** 3: that test has a Kafka of three brokers of its own. */
+export const brokers = given('BROKERS', 1, 1) === 3 ? 3 : 1
 /** A directory that keeps what the processes of that test log. */
 export const logs = process.env['LOGS']
