@@ -71,6 +71,11 @@ export class Fetcher {
     await Promise.all(this.#questions)
   }
 
+  /** A fetch is under way. */
+  get isBusy(): boolean {
+    return this.#busy.size > 0
+  }
+
   /** False when `start` can only look for the leader of some of them. */
   knowsLeaders(partitions: readonly Followed[]): boolean {
     return partitions.every((followed) => this.#cluster.leader(followed) !== undefined)

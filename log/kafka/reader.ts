@@ -101,6 +101,9 @@ export class KafkaReader implements Reader {
 
   async #poll(waitMs: number): Promise<readonly FetchedRecords[]> {
     const deadline = this.#clock.now() + waitMs
+    // Of answers that have come together, all are taken before anything is asked for, and then together: else
+    // partitions that once were asked for apart would stay so, and each record cost a fetch of its own.
+    if (this.#fetcher.isBusy) await this.#clock.yield()
     try {
       for (let left = waitMs; ; left = deadline - this.#clock.now()) {
         this.#assertOpen()

@@ -51,3 +51,43 @@ it('parts of a log share connections for what does not wait, and open a new one 
   await ask()
   expect(proxy.connections).toBeLessThanOrEqual(before)
 })
+
+it('partitions that were asked for apart are asked for together again once their records come together', async () => {
+  const shared = kafka()
+  const proxy = await proxied(shared)
+  const log = await connect(proxy.brokers)
+  const topic = await makeTopic(log, `${shared.prefix}topic`, 2)
+  const [appender, reader] = [log.appender(), log.reader()]
+  const stop = new AbortController()
+  let read = 0
+  const reading = (async () => {
+    while (!stop.signal.aborted)
+      for (const { nextOffset, startOffset } of await reader.poll(1000)) read += nextOffset - startOffset
+  })()
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await systemClock.sleep(5)
+  }
+  const fetches = (): number => proxy.requests(apiKeys.fetch)
+  reader.seek({ topic, partition: 0 }, 0)
+  await until(() => fetches() >= 1)
+  reader.seek({ topic, partition: 1 }, 0)
+  await until(() => fetches() >= 2)
+
+  /** How many fetches follow on one record for each partition, whose answers come at the same time. */
+  const round = async (number: number): Promise<number> => {
+    const before = fetches()
+    const held = proxy.rule({ direction: 'response', apiKey: apiKeys.fetch }, 'hold')
+    await Promise.all([0, 1].map((partition) => appender.append({ topic, partition, key: null, value: 'v' })))
+    await systemClock.sleep(20)
+    held.release()
+    await until(() => read === 2 * number)
+    await systemClock.sleep(20)
+    return fetches() - before
+  }
+  const counts: number[] = []
+  while (counts.length < 20 && counts.at(-1) !== 1) counts.push(await round(counts.length + 1))
+  stop.abort()
+  reader.wakeup()
+  await reading
+  expect(counts.at(-1)).toBe(1)
+})
