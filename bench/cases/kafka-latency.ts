@@ -37,10 +37,16 @@ async function measure(
   commitIntervalMs: number,
   goal: string,
 ): Promise<Measurement[]> {
-  const { profileDirectory } = context
+  const engines = {
+    ours: millrace({ profileDirectory: context.profileDirectory }),
+    peer: kafkaStreams({ commitIntervalMs }),
+  }
+  // A broker started a moment ago is still being compiled, and whoever comes first would pay for it.
+  context.progress.say('a round that warms up the broker')
+  for (const engine of [engines.ours, engines.peer]) await timesOf(context, engine, `${name}-warm-up`)
   const found = await inTurn(
     context,
-    { ours: millrace({ profileDirectory }), peer: kafkaStreams({ commitIntervalMs }) },
+    engines,
     (engine, repetition) => timesOf(context, engine, `${name}-${repetition}`),
     (times) =>
       percentiles.map(([label, share]) => `${label} ${percentile(times, share).toFixed(1)} ms`).join(', '),
