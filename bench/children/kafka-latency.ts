@@ -1,6 +1,6 @@
 /** Appends claims to Kafka at a fixed rate and reads their results, decided by somebody else. */
 import { claimTopics } from '../engine/claims.ts'
-import { Decisions, couponOfEach, issueCommand, openCommand } from '../engine/decisions.ts'
+import { Decisions, couponOfEach, claimOf, openingOf } from '../engine/decisions.ts'
 import { withLog } from '../engine/with-log.ts'
 import { openLoop } from '../load/open-loop.ts'
 import { measured } from '../runner/measured.ts'
@@ -12,9 +12,9 @@ measured(kafkaLatencyScript, ({ brokers, claims, schedule }) =>
     const decisions = new Decisions(claimTopics(claims), log.reader())
     const following = decisions.follow()
     try {
-      for (const couponId of couponOfEach) await decisions.of(appender, openCommand(couponId))
+      for (const couponId of couponOfEach) await decisions.of(appender, openingOf(couponId))
       const decisionMs = await openLoop(schedule, async (index) => {
-        const acknowledgedAt = await decisions.of(appender, issueCommand(index))
+        const acknowledgedAt = await decisions.of(appender, claimOf(index))
         return performance.now() - acknowledgedAt
       })
       const total = schedule.perSecond * (schedule.warmupSeconds + schedule.seconds)

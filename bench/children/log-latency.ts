@@ -6,7 +6,7 @@ import { openEmbeddedLog } from '#log/embedded'
 import { startThread } from '../../cli/compose/thread.ts'
 import { readSettings } from '../../cli/settings.ts'
 import { logDirectoryOf, stateDirectoryOf } from '../engine/data-directory.ts'
-import { Decisions, couponOfEach, issueCommand, openCommand } from '../engine/decisions.ts'
+import { Decisions, couponOfEach, claimOf, openingOf } from '../engine/decisions.ts'
 import { openLoop } from '../load/open-loop.ts'
 import { measured } from '../runner/measured.ts'
 import { logLatencyScript } from './scripts.ts'
@@ -30,9 +30,9 @@ measured(logLatencyScript, async ({ directory, schedule }) => {
   const decisions = new Decisions(couponTopics(), reader)
   const following = decisions.follow()
   try {
-    for (const couponId of couponOfEach) await decisions.of(appender, openCommand(couponId))
+    for (const couponId of couponOfEach) await decisions.of(appender, openingOf(couponId))
     const times = await openLoop(schedule, async (index, dueAt) => {
-      await decisions.of(appender, issueCommand(index))
+      await decisions.of(appender, claimOf(index))
       return performance.now() - dueAt
     })
     const total = schedule.perSecond * (schedule.warmupSeconds + schedule.seconds)

@@ -2,7 +2,7 @@
 import { systemClock } from '#core'
 import type { CouponTopics } from '#domain/coupon'
 import type { Appender, Log } from '#log'
-import { Decisions, allPartitions, couponOfEach, issueCommand, openCommand } from './decisions.ts'
+import { Decisions, allPartitions, couponOfEach, claimOf, openingOf } from './decisions.ts'
 
 /** Decided before it begins. */
 const claimsBefore = 2000
@@ -53,7 +53,7 @@ export class ClaimStream {
 
   /** Opens the coupons, has some claims decided, and goes on with one after the other. */
   async start(): Promise<void> {
-    for (const couponId of couponOfEach) await this.#decisions.of(this.#appender, openCommand(couponId))
+    for (const couponId of couponOfEach) await this.#decisions.of(this.#appender, openingOf(couponId))
     for (let claim = 0; claim < claimsBefore; claim++) this.#ask()
     await Promise.all(this.#deciding)
     this.#running = this.#run()
@@ -120,7 +120,7 @@ export class ClaimStream {
   }
 
   async #decided(claim: Claim, index: number): Promise<void> {
-    await this.#decisions.of(this.#appender, issueCommand(index))
+    await this.#decisions.of(this.#appender, claimOf(index))
     const at = performance.now()
     claim.decidedAt = at
     for (const watcher of this.#watchers) {

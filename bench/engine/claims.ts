@@ -1,6 +1,6 @@
 /** Claims of distinct users on a few coupons, spread evenly: the coupon service's own work. */
 import { couponStores, couponTopics, couponTopology, commandSerde, peekResult } from '#domain/coupon'
-import type { CouponCommand, CouponTopics, OpeningTerms } from '#domain/coupon'
+import type { CouponCommand, CouponTopics } from '#domain/coupon'
 import type { Log, TopicSpec } from '#log'
 import { taskDirectory } from '#state'
 import { encode, typedStore } from '#topology'
@@ -9,6 +9,7 @@ import { readSettings } from '../../cli/settings.ts'
 import { partitions } from '../../test/system/commands.ts'
 import { theProgram } from './application.ts'
 import type { Application } from './application.ts'
+import { issueCommand, openCommand } from './commands.ts'
 import { eachRecord } from './each-record.ts'
 import { withTaskState } from './task-state.ts'
 import type { Workload } from './workload.ts'
@@ -23,7 +24,6 @@ export interface ClaimsSpec {
   readonly application?: Application
 }
 
-const nonce = '0123456789abcdef'
 const stores = [couponStores.coupons, couponStores.idempotency, couponStores.issuedUsers].toSorted((a, b) =>
   a.name < b.name ? -1 : 1,
 )
@@ -81,28 +81,15 @@ function specsOf(topics: CouponTopics): TopicSpec[] {
 
 function* commands({ claims: count, coupons, stock }: ClaimsSpec): Generator<CouponCommand> {
   for (let coupon = 0; coupon < coupons; coupon++) {
-    yield { command: 'open', couponId: couponIdOf(coupon), by: 'operator', nonce, terms: termsOf(stock) }
+    yield openCommand(couponIdOf(coupon), stock)
   }
   for (let index = 0; index < count; index++) {
-    const userId = `user-${index}`
-    yield { command: 'issue', couponId: couponIdOf(index % coupons), by: userId, nonce, userId }
+    yield issueCommand(couponIdOf(index % coupons), index)
   }
 }
 
 export function couponIdOf(index: number): string {
   return `coupon-${index}`
-}
-
-function termsOf(stock: number): OpeningTerms {
-  return {
-    stock,
-    name: null,
-    perUserLimit: 1,
-    startsAt: null,
-    endsAt: null,
-    discount: null,
-    validUntil: null,
-  }
 }
 
 async function checkResults(log: Log, topic: string, spec: ClaimsSpec): Promise<void> {

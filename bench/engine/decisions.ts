@@ -4,8 +4,8 @@ import type { CouponCommand, CouponTopics } from '#domain/coupon'
 import type { Appender, Reader } from '#log'
 import { encode } from '#topology'
 import { partitionOfCoupon, partitions } from '../../test/system/commands.ts'
+import { issueCommand, openCommand } from './commands.ts'
 
-const nonce = '0123456789abcdef'
 const pollMs = 1000
 
 /** Follows the results and tells each command's sender of its own. */
@@ -70,18 +70,9 @@ export class Decisions {
   }
 }
 
-/** Of a coupon that does not sell out. */
-export function openCommand(couponId: string): CouponCommand {
-  const terms = {
-    stock: 1e12,
-    name: null,
-    perUserLimit: 1,
-    startsAt: null,
-    endsAt: null,
-    discount: null,
-    validUntil: null,
-  }
-  return { command: 'open', couponId, by: 'operator', nonce, terms }
+/** A coupon that does not sell out. */
+export function openingOf(couponId: string): CouponCommand {
+  return openCommand(couponId, 1e12)
 }
 
 /** One for each partition, so that all take part. */
@@ -89,10 +80,9 @@ export const couponOfEach = Array.from({ length: partitions }, (_, partition) =>
 
 export const allPartitions = couponOfEach.map((_, partition) => partition)
 
-export function issueCommand(index: number): CouponCommand {
-  const userId = `user-${index}`
-  const couponId = couponOfEach[index % couponOfEach.length] as string
-  return { command: 'issue', couponId, by: userId, nonce, userId }
+/** Of one partition after the other. */
+export function claimOf(index: number): CouponCommand {
+  return issueCommand(couponOfEach[index % couponOfEach.length] as string, index)
 }
 
 function couponIn(partition: number): string {

@@ -82,37 +82,41 @@ test('one change moves what a leaver had and a newcomer gets, and little more', 
   }
 })
 
-test('a newcomer gets a task when it has its state, and not before', () => {
-  const fleet = new Fleet(tasks.slice(0, 4), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 1 }, 1_000_000)
+/** Joins an only member that has so many tasks, with so many records of state each. */
+function newcomerTo({ tasks: count, records }: { readonly tasks: number; readonly records: number }): {
+  readonly fleet: Fleet
+  readonly has: () => { readonly active: number; readonly following: number }
+} {
+  const options = { standbys: 0, acceptableLag: 10_000, warmUpsMax: 1 }
+  const fleet = new Fleet(tasks.slice(0, count), options, records)
   fleet.join('old')
   fleet.settle()
   fleet.pass(0, 0)
-  const newcomer = fleet.join('new')
+  const newcomer = fleet.members.get(fleet.join('new'))
   fleet.settle()
-  expect(fleet.members.get(newcomer)?.active.size).toBe(0)
-  expect(fleet.members.get(newcomer)?.following.size).toBe(1)
+  return {
+    fleet,
+    has: () => ({ active: newcomer?.active.size ?? 0, following: newcomer?.following.size ?? 0 }),
+  }
+}
+
+test('a newcomer gets a task when it has its state, and not before', () => {
+  const { fleet, has } = newcomerTo({ tasks: 4, records: 1_000_000 })
+  expect(has()).toEqual({ active: 0, following: 1 })
   fleet.pass(0, 500_000)
   fleet.settle()
-  expect(fleet.members.get(newcomer)?.active.size).toBe(0)
+  expect(has().active).toBe(0)
   fleet.pass(0, 500_000)
   fleet.settle()
-  expect(fleet.members.get(newcomer)?.active.size).toBe(1)
-  expect(fleet.members.get(newcomer)?.following.size).toBe(1)
+  expect(has()).toEqual({ active: 1, following: 1 })
 })
 
 test('a newcomer has opened and read even small states before their tasks move, all of them at once', () => {
-  const options = { standbys: 0, acceptableLag: 10_000, warmUpsMax: 1 }
-  const fleet = new Fleet(tasks.slice(0, 8), options, 500)
-  fleet.join('old')
-  fleet.settle()
-  fleet.pass(0, 0)
-  const newcomer = fleet.join('new')
-  fleet.settle()
-  expect(fleet.members.get(newcomer)?.active.size).toBe(0)
-  expect(fleet.members.get(newcomer)?.following.size).toBe(4)
+  const { fleet, has } = newcomerTo({ tasks: 8, records: 500 })
+  expect(has()).toEqual({ active: 0, following: 4 })
   fleet.pass(0, 500)
   fleet.settle()
-  expect(fleet.members.get(newcomer)?.active.size).toBe(4)
+  expect(has().active).toBe(4)
 })
 
 test('a process that comes back gets what lies on its disk', () => {
