@@ -15,10 +15,7 @@ export interface StateStorage {
   wipe(directory: string): Promise<void>
 }
 
-/** Of each task, and a process may have many: what is written is in the changelog, and what is hot in the stores. */
-const taskOptions: RocksOptions = { memtableBytes: 32 << 20, cacheBytes: 16 << 20 }
-
-export function rocksStorage(options: RocksOptions = taskOptions): StateStorage {
+export function rocksStorage(options?: RocksOptions): StateStorage {
   return {
     async open(directory) {
       await claimDirectory(directory, 'state')
