@@ -1,4 +1,4 @@
-/** Looks at the committed offsets again and again: they never go back, and how long did each partition stand still? */
+/** Looks at the committed offsets again and again: how long did each partition stand still? */
 import { systemClock } from '#core'
 import type { PartitionOffset } from '#log'
 import { partitions } from '../system/commands.ts'
@@ -9,8 +9,6 @@ const everyMs = 50
 const longMs = 5000
 
 export class ProgressWatch {
-  /** In the order in which they were seen. */
-  readonly committed: PartitionOffset[] = []
   readonly #system: System
   readonly #tell: (line: string) => void
   readonly #stop = new AbortController()
@@ -72,6 +70,5 @@ export class ProgressWatch {
         this.#tell(`partition ${partition} goes on, after ${(stillMs / 1000).toFixed(1)} s without a commit`)
     }
     this.#moved.set(partition, { offset, at })
-    this.committed.push(place)
   }
 }

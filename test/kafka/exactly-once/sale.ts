@@ -1,12 +1,11 @@
 /** A sale in three processes on Kafka that goes on while a test does harm, and has to be found whole in the end. */
 import { expect } from 'vitest'
 import { SeededRandom, systemClock } from '#core'
-import type { PartitionOffset } from '#log'
 import { checkCheckpointsGrow, checkOffsetsGrow } from '#processor'
 import type { WrittenCheckpoint } from '#processor'
 import { changelogTopic } from '#state'
 import { checkpointsOf, stores } from '../../system/checkpoints.ts'
-import { openCoupon, partitions } from '../../system/commands.ts'
+import { openCoupon } from '../../system/commands.ts'
 import { checkAnswers, checkKeys, checkNonces } from '../../system/one-outcome.ts'
 import { Load } from '../../system/load.ts'
 import { decided, endsOf, loaded } from '../../system/settled.ts'
@@ -15,6 +14,7 @@ import { verify } from '../../system/verify.ts'
 import { abortedIn } from './aborted.ts'
 import type { Aborted } from './aborted.ts'
 import { seed } from './long-form.ts'
+import { offsetsInLog } from './offsets-in-log.ts'
 
 export interface SaleOptions {
   /** `host:port,…` of the whole system's Kafka. */
@@ -33,7 +33,6 @@ export interface SaleReport {
   readonly aborted: Aborted
 }
 
-const watchMs = 50
 const coupons = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth']
 
 export class Sale {
@@ -41,11 +40,7 @@ export class Sale {
   readonly load: Load
   readonly random = new SeededRandom(seed)
   readonly #options: SaleOptions
-  /** As they became visible. */
-  readonly #committed: PartitionOffset[] = []
   readonly #checkpoints: WrittenCheckpoint[] = []
-  readonly #stop = new AbortController()
-  #watching: Promise<void> | undefined
   #life = 0
 
   private constructor(system: System, options: SaleOptions) {
@@ -65,7 +60,6 @@ export class Sale {
         // Some sell out early, some never.
         await openCoupon(system, coupon, { stock: 10 ** (2 + at), perUserLimit: 1 + 10 * (at % 3) })
       }
-      await sale.#startWatching()
       sale.load.start()
       return sale
     } catch (error) {
@@ -130,8 +124,6 @@ export class Sale {
     expect(claimIds.length).toBeGreaterThan(200)
     await decided(system, claimIds.slice(-20))
     await loaded(system, endsOf(claimIds))
-    this.#stop.abort()
-    await this.#watching
     expect(await system.stop()).toBe(0)
     const { violations, histories } = await verify(system, load.acknowledged)
     const results = histories.flatMap((history) => history.results)
@@ -139,7 +131,7 @@ export class Sale {
     expect(checkKeys(results)).toEqual([])
     expect(checkNonces(histories)).toEqual([])
     expect(checkAnswers(load.acknowledged, results)).toEqual([])
-    expect(checkOffsetsGrow(this.#committed)).toEqual([])
+    expect(checkOffsetsGrow(await offsetsInLog(this.#options.brokers, system.appId))).toEqual([])
     expect(checkCheckpointsGrow(this.#checkpoints)).toEqual([])
     expect(results.filter(({ reason }) => reason === 'internal-error')).toEqual([])
     const changelogs = stores.map(({ name }) => changelogTopic(system.appId, name))
@@ -149,39 +141,8 @@ export class Sale {
   }
 
   async destroy(): Promise<void> {
-    this.#stop.abort()
     await this.load.stop()
-    // What went wrong with it `settle` has said; the processes have to end all the same.
-    await this.#watching?.catch(() => undefined)
     await this.system.destroy()
-  }
-
-  /** Connected before the test does harm: a broker that is away cannot be come to. */
-  async #startWatching(): Promise<void> {
-    const connected = Promise.withResolvers<void>()
-    this.#watching = this.#watch(connected.resolve)
-    await Promise.race([connected.promise, this.#watching])
-  }
-
-  /** Reads the committed offsets again and again. */
-  #watch(onConnected: () => void): Promise<void> {
-    const { signal } = this.#stop
-    const { system } = this
-    const { issue: topic } = system.topics
-    const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
-    return system.withLog(async ({ admin }) => {
-      onConnected()
-      while (!signal.aborted) {
-        // A broker that is away may not be asked.
-        const offsets = await admin
-          .committedOffsets(system.appId, inputs, { requireStable: false })
-          .catch(() => [])
-        for (const { offset, ...place } of offsets) {
-          if (offset !== undefined) this.#committed.push({ ...place, offset })
-        }
-        await systemClock.sleep(watchMs, signal)
-      }
-    })
   }
 }
 
