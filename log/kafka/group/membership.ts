@@ -10,9 +10,11 @@ import { invariant, messageOf } from '#core'
 import type { Logger } from '#core'
 import { logError } from '../../index.ts'
 import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '../../index.ts'
+import type { BrokerAddress } from '../broker-connection.ts'
 import { brokerError, code, isCoordinatorMoved, isRetriable, nameOfCode } from '../broker-errors.ts'
 import { nameOf } from '../by-leader.ts'
 import type { Cluster } from '../cluster.ts'
+import { Connections } from '../connections.ts'
 import { NoAnswer, unavailable } from '../no-answer.ts'
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from '../protocol/group-members.ts'
 import type { JoinGroupAnswer } from '../protocol/group-members.ts'
@@ -35,6 +37,8 @@ const defaultSessionTimeoutMs = 6000
 const rebalanceTimeoutMs = 30_000
 /** How long leaving waits for a round that is under way, and then for the coordinator. */
 const leaveMs = 2000
+/** How long the last word may take when the log is closed already. */
+const lastWordMs = 500
 /** How often the leader looks whether topics have grown. */
 const growthMs = 10_000
 
@@ -65,6 +69,9 @@ export class KafkaMembership implements Membership {
   readonly #onClosed: (membership: KafkaMembership) => void
   readonly #coordinator: GroupCoordinator
   readonly #heartbeats: Heartbeats
+  readonly #connection: ConnectionOptions
+  /** Where the coordinator was found last. */
+  #foundAt: BrokerAddress | undefined
   #state: MemberState = 'unjoined'
   /** Empty: the coordinator gives the next one. */
   #memberId = ''
@@ -89,6 +96,7 @@ export class KafkaMembership implements Membership {
     this.#logger = cluster.logger.child({ group: join.group })
     this.#sessionTimeoutMs = join.sessionTimeoutMs ?? defaultSessionTimeoutMs
     this.#onClosed = onClosed
+    this.#connection = connection
     this.#metadata = this.#metadataOf('', -1)
     this.#coordinator = new GroupCoordinator(cluster, join.group, rebalanceTimeoutMs)
     this.#heartbeats = new Heartbeats({
@@ -407,6 +415,7 @@ export class KafkaMembership implements Membership {
     const { generation, memberId } = this.#metadata
     try {
       const address = await this.#coordinator.address()
+      this.#foundAt = address
       if (this.#memberId !== memberId || this.#state === 'left') return true
       this.#heartbeats.beat(address, { group, generation, memberId, instanceId })
       return true
@@ -442,10 +451,12 @@ export class KafkaMembership implements Membership {
     const backoff = this.#cluster.backoff(leaveMs)
     const request = { group, memberId: this.#memberId, instanceId, reason: 'the member leaves' }
     const inTime = new AbortController()
+    let isSaid = false
     const goodbye = async (): Promise<void> => {
       do {
         try {
           await this.#coordinator.ask(leaveGroup, request)
+          isSaid = true
           break
         } catch (error) {
           if (!(error instanceof NoAnswer)) break
@@ -454,6 +465,24 @@ export class KafkaMembership implements Membership {
       inTime.abort()
     }
     await Promise.race([goodbye(), this.#cluster.clock.sleep(leaveMs, inTime.signal)])
+    if (!isSaid && this.#cluster.isStopped) await this.#sayLastWord(request)
+  }
+
+  /**
+   * A stop that takes too long closes the log under us, because one transaction hangs for instance. The others need not
+   * wait for our session all the same.
+   */
+  async #sayLastWord(request: Parameters<typeof leaveGroup.encode>[1]): Promise<void> {
+    if (this.#foundAt === undefined) return
+    const limits = { connectTimeout: lastWordMs, requestTimeout: lastWordMs, retries: 0 }
+    const connections = new Connections({ ...this.#connection, ...limits })
+    try {
+      await (await connections.to(this.#foundAt)).request(leaveGroup, request)
+    } catch (error) {
+      this.#logger.debug({ error }, 'the group could not be told, our session runs out')
+    } finally {
+      await connections.close()
+    }
   }
 
   #summon(summons: Summons): void {

@@ -143,3 +143,19 @@ it('a process that comes back before its session has run out has its tasks at on
   expect(await first.failed).toMatchObject({ code: 'PROCESSOR_FENCED' })
   await numbering.expectNumbered(await asked.stop())
 })
+
+it('a stop that gives up a transaction leaves the group all the same', async () => {
+  const proxy = await proxied(kafka())
+  const halt = new AbortController()
+  const asked = load()
+  const first = await numbering.start(await connect(proxy.brokers, { signal: halt.signal }), 'first')
+  const second = await numbering.start(numbering.log, 'second')
+  await eventually('both run half', () => runs(first) === 2 && runs(second) === 2)
+  const hanging = proxy.rule({ direction: 'request', apiKey: apiKeys.endTxn }, 'hold')
+  await hanging.hit
+  halt.abort()
+  await first.stop()
+  expect(proxy.requests(apiKeys.leaveGroup)).toBe(1)
+  await eventually('the second runs all', () => runs(second) === partitions)
+  await numbering.expectNumbered(await asked.stop())
+})

@@ -10,6 +10,7 @@ export const apiKeys = {
   findCoordinator: 10,
   joinGroup: 11,
   heartbeat: 12,
+  leaveGroup: 13,
   syncGroup: 14,
   apiVersions: 18,
   createTopics: 19,
