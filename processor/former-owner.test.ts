@@ -66,3 +66,23 @@ test('whoever has given up does not wait for a member that decides', async () =>
   expect(await waiting).toBeUndefined()
   expect(taken).toEqual([])
 })
+
+test('offsets that are decided are not waited for any longer, nor is anybody fenced then', async () => {
+  const decided = Promise.withResolvers<void>()
+  const found = Promise.withResolvers<readonly string[]>()
+  const { log, taken } = undecided('app-second-0')
+  const admin: Partial<Log['admin']> = {
+    async committedOffsets(_group, _partitions, { requireStable }) {
+      if (requireStable) await decided.promise
+      return [{ topic: 'in', partition: 0, offset: 7, metadata: '' }]
+    },
+    openTransactions() {
+      decided.resolve()
+      return found.promise
+    },
+  }
+  expect(await stableOffsets(options({ ...log, admin } as Log), inputs, changelogs)).toHaveLength(1)
+  found.resolve(['app-second-0'])
+  await systemClock.yield()
+  expect(taken).toEqual([])
+})

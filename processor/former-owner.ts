@@ -45,7 +45,7 @@ export async function stableOffsets(
     if (signal.aborted) return undefined
     if (answered.signal.aborted) return stable
     // An owner that was a member a moment ago may have died since.
-    await unlessAborted(signal, endUndecided(options, inputs, changelogs))
+    await unlessAborted(waiting, endUndecided({ ...options, signal: waiting }, inputs, changelogs))
   }
 }
 
@@ -101,33 +101,42 @@ async function endUndecided(
 }
 
 async function endTransactions(
-  { log, logger, group, isMember }: FormerOwnerOptions,
+  options: FormerOwnerOptions,
   inputs: readonly TopicPartition[],
 ): Promise<void> {
+  const { log, group } = options
   const committed = await log.admin.committedOffsets(group, inputs, { requireStable: false })
   const owners = new Map(committed.map(({ metadata }) => ownerOf(metadata)))
   for (const [idPrefix, transactors] of owners) {
-    if (idPrefix === '' || isMember(idPrefix)) continue
-    logger.info({ idPrefix, transactors }, 'taking over the transactional ids of a former owner')
-    for (let number = 0; number < transactors; number++) {
-      const transactor = await log.transactor(`${idPrefix}-${number}`)
-      await transactor.close()
-    }
+    if (idPrefix === '') continue
+    for (let number = 0; number < transactors; number++) await end(options, idPrefix, number)
   }
 }
 
 /** Of an owner that died before it had committed anything, only the log knows. */
 async function endOpenTransactions(
-  { log, logger, group, isMember }: FormerOwnerOptions,
+  options: FormerOwnerOptions,
   changelogs: readonly TopicPartition[],
 ): Promise<void> {
+  const { log, group } = options
   for (const transactionalId of await log.admin.openTransactions(changelogs)) {
-    const idPrefix = transactionalId.slice(0, transactionalId.lastIndexOf('-'))
+    const dash = transactionalId.lastIndexOf('-')
+    const idPrefix = transactionalId.slice(0, dash)
     // The group's name begins the ids of all its members: nobody else is touched.
-    if (!idPrefix.startsWith(`${group}-`) || isMember(idPrefix)) continue
-    logger.info({ transactionalId }, 'taking over the transactional id of a former owner')
-    await (await log.transactor(transactionalId)).close()
+    if (idPrefix.startsWith(`${group}-`)) await end(options, idPrefix, transactionalId.slice(dash + 1))
   }
+}
+
+/** Looks again before each: meanwhile the owner may have come back, or nobody may want it any more. */
+async function end(
+  { log, logger, isMember, signal }: FormerOwnerOptions,
+  idPrefix: string,
+  number: number | string,
+): Promise<void> {
+  if (signal.aborted || isMember(idPrefix)) return
+  const transactionalId = `${idPrefix}-${number}`
+  logger.info({ transactionalId }, 'taking over the transactional id of a former owner')
+  await (await log.transactor(transactionalId)).close()
 }
 
 function ownerOf(metadata: string): readonly [idPrefix: string, transactors: number] {

@@ -40,6 +40,8 @@ export class TaskLifecycle {
   readonly #thread: ThreadContext
   readonly #parts: Parts
   readonly #takeovers = new Map<Task, Takeover>()
+  /** Given up, and not closed yet: the loop may come to take them over only now. */
+  readonly #unwanted = new WeakSet<Task>()
   readonly #slots = new Slots(restoredAtOnce)
 
   constructor(thread: ThreadContext, parts: Parts) {
@@ -82,8 +84,9 @@ export class TaskLifecycle {
     }
   }
 
-  /** Ends its takeover, if it is being taken over; `close` has to follow. */
+  /** Ends its takeover, and lets none begin; `close` has to follow. */
   giveUp(task: Task): void {
+    this.#unwanted.add(task)
     this.#takeovers.get(task)?.abort.abort()
   }
 
@@ -113,6 +116,7 @@ export class TaskLifecycle {
     this.#become(task, 'restoring')
     fetcher.forget(task.inputs)
     const abort = new AbortController()
+    if (this.#unwanted.has(task)) abort.abort()
     // The end of the thread ends it too: the loop may be waiting for it.
     const signal = AbortSignal.any([abort.signal, stopped])
     // The log may be away, or a former owner's transaction undecided.

@@ -87,7 +87,7 @@ it('what a process that is cut off in the middle of a transaction had is gone on
   proxy.refuse()
   open.release()
   await eventually('the second runs all', () => runs(second) === partitions)
-  expect(lines).toContain('taking over the transactional ids of a former owner')
+  expect(lines).toContain('taking over the transactional id of a former owner')
   proxy.restore()
   await eventually('both run half again', () => runs(first) === 2 && runs(second) === 2)
   await systemClock.sleep(300)
