@@ -31,9 +31,13 @@ export interface ProgramOptions {
   readonly onStderr?: (text: string) => void
 }
 
-const startTimeoutMs = 30_000
+/** From listening until ready. One that cannot start ends by itself: this is for a machine that is slow. */
+const startTimeoutMs = 90_000
 
-/** Starts everything below `directory` on a free port; resolves once it is ready. */
+/**
+ * Starts everything below `directory` on a free port; resolves once it is ready. Errors: CLI_DEMO_ENDED when it ended by
+ * itself before that, CLI_DEMO_START_FAILED when it took too long; then it is killed. Either way it has ended.
+ */
 export async function startProgram(
   directory: string,
   clock: Clock,
@@ -57,20 +61,24 @@ export async function startProgram(
   // A demo that is interrupted or fails leaves no process behind, and its directory goes only after it.
   const kill = (): void => void child.kill('SIGKILL')
   process.prependOnceListener('exit', kill)
-  const ended = once(child, 'exit').then(() => child.exitCode)
+  let hasEnded = false
+  const ended = once(child, 'exit').then(() => {
+    hasEnded = true
+    process.off('exit', kill)
+    return child.exitCode
+  })
   try {
     const url = await announcedUrl(child.stdout)
-    if (url === undefined) throw startFailed('it ended before it listened')
+    if (url === undefined) throw notStarted('CLI_DEMO_ENDED', 'it ended before it listened')
     const deadline = clock.now() + startTimeoutMs
     while (!(await isReady(url))) {
-      if (child.exitCode !== null || clock.now() > deadline) throw startFailed('it did not become ready')
+      if (hasEnded) throw notStarted('CLI_DEMO_ENDED', 'it ended before it was ready')
+      if (clock.now() > deadline) throw notStarted('CLI_DEMO_START_FAILED', 'it did not become ready')
       await clock.sleep(50)
     }
     const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => {
       child.kill(signal)
-      const code = await ended
-      process.off('exit', kill)
-      return code
+      return ended
     }
     return {
       url,
@@ -81,6 +89,8 @@ export async function startProgram(
     }
   } catch (error) {
     child.kill('SIGKILL')
+    // Whoever tries again finds its directories free.
+    await ended
     throw error
   }
 }
@@ -107,14 +117,10 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
-function startFailed(why: string): MillraceError {
-  return new MillraceError(
-    'CLI_DEMO_START_FAILED',
-    `Millrace did not start: ${why}. The lines above say why.`,
-    {
-      domain: 'external',
-      reaction: 'stop',
-      retrySafe: true,
-    },
-  )
+function notStarted(code: 'CLI_DEMO_ENDED' | 'CLI_DEMO_START_FAILED', why: string): MillraceError {
+  return new MillraceError(code, `Millrace did not start: ${why}. The lines above say why.`, {
+    domain: 'external',
+    reaction: 'stop',
+    retrySafe: true,
+  })
 }

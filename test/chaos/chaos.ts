@@ -3,7 +3,7 @@
  * and every invariant has to hold.
  */
 import { expect } from 'vitest'
-import { SeededRandom, systemClock } from '#core'
+import { SeededRandom, isMillraceError, systemClock } from '#core'
 import { checkOffsetsGrow } from '#processor'
 import { changelogTopic } from '#state'
 import { abortedIn } from '../kafka/exactly-once/aborted.ts'
@@ -30,8 +30,10 @@ const clients = 8
 /** Checking takes memory for every record. */
 const requestsMax = 300_000
 const lookMs = 5000
-/** A processor may not become ready in time, as long as faults go on. */
+/** A processor may not become ready in time, as long as faults go on; it may never end by itself. */
 const startsMax = 5
+/** A storm of a minute sees several thousand. */
+const claimsMin = 200
 
 export async function chaos({ ms, seed, brokers, processes, logs }: ChaosOptions): Promise<void> {
   const startedAt = performance.now()
@@ -69,10 +71,11 @@ export async function chaos({ ms, seed, brokers, processes, logs }: ChaosOptions
           void noteEnd(processor)
           return
         } catch (error) {
+          const why = processors.troubleOf(name) ?? (error as Error).message
+          if (isMillraceError(error, 'CLI_DEMO_ENDED'))
+            unexpected.push(`${name} ended by itself while it was starting: ${why}`)
           if (left === 1) throw error
-          tell(
-            `${name} did not become ready, started again: ${processors.troubleOf(name) ?? (error as Error).message}`,
-          )
+          tell(`${name} did not become ready, started again: ${why}`)
         }
       }
     }
@@ -154,6 +157,8 @@ export async function chaos({ ms, seed, brokers, processes, logs }: ChaosOptions
     expect(copies.violations).toEqual([])
     expect([...copies.complete].toSorted()).toEqual(tasks.map(({ id }) => id))
     expect(unexpected).toEqual([])
+    expect(counts.size).toBeGreaterThan(0)
+    expect(claimIds.length).toBeGreaterThan(claimsMin)
     expect(violations).toEqual([])
     expect(checkKeys(results)).toEqual([])
     expect(checkNonces(histories)).toEqual([])

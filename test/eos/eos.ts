@@ -90,6 +90,7 @@ export async function eos({ kafka, ms, seed, logs }: EosOptions): Promise<void> 
     const changelogs = Object.values(stores).map(({ name }) => changelogTopic(appId, name))
     const { data: _, ...outputs } = topics
     const aborted = await abortedIn(kafka.brokers, [...Object.values(outputs), ...changelogs])
+    expect(kills).toBeGreaterThan(0)
     expect(aborted.transactions).toBeGreaterThanOrEqual(kills / 2)
     tell(
       `${inputs} records, each in echo, min, sum, max and cnt as the fold of its prefix; ${kills} kills, ` +

@@ -5,4 +5,4 @@ import { options } from '../chaos/options.ts'
 
 const { ms, seed } = options
 
-it(`chaos for ${ms / 1000} s (SEED=${seed})`, { timeout: 2 * ms + 300_000 }, () => chaos(options))
+it(`chaos for ${ms / 1000} s (SEED=${seed})`, { timeout: 2 * ms + 600_000 }, () => chaos(options))
