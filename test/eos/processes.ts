@@ -8,7 +8,7 @@ import { systemClock } from '#core'
 import { ProcessorLog } from '../chaos/processor-log.ts'
 
 const script = fileURLToPath(new URL('test-eos-child.ts', import.meta.url))
-const readyMsMax = 60_000
+const readyMsMax = 120_000
 
 export class EosProcess {
   readonly stateDir: string

@@ -8,7 +8,7 @@ const options = { ms, seed, logs }
 
 it(
   `every output is the fold of its input prefix while processes come and go (SEED=${seed})`,
-  { timeout: 2 * ms + 200_000 },
+  { timeout: 2 * ms + 400_000 },
   async () => {
     if (brokers === 1) return eos({ kafka: kafka(), ...options })
     const cluster = await startKafka({ nodes: brokers })

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log, TransactionRequest, Transactor } from '#log'
 import { withTransactors } from '../../processor/testing/with-transactors.ts'
 
-const withinMs = 5000
+const withinMs = 60_000
 
 /** A log whose transactors resolve `commit` once readers see what was committed. */
 export function visibleLog(log: Log): Log {

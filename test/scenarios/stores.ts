@@ -91,7 +91,7 @@ export function storeFaults(options: StoreFaultOptions): void {
 
   test(
     `stores that fail by turns are made whole again, and nothing else fails with them (SEED=${seed})`,
-    { timeout: 120_000 + 3 * awayMs },
+    { timeout: 300_000 + 3 * awayMs },
     async () => {
       const stores = { DATABASE_URL: sqlWire.url, REDIS_URL: redisWire.url }
       await system.start(stores)

@@ -34,7 +34,7 @@ describe('a record whose answer does not come in time', () => {
   it('is unknown when it was sent', async () => {
     const shared = kafka()
     const proxy = await proxied(shared)
-    const log = await connect(`${proxy.brokers}?requestTimeoutMs=500`, { deliveryTimeoutMs: 1500 })
+    const log = await connect(`${proxy.brokers}?requestTimeoutMs=1500`, { deliveryTimeoutMs: 6000 })
     const topic = await makeTopic(log, `${shared.prefix}topic`)
     const appender = log.appender()
     await appender.append({ topic, key: null, value: 'before' })
@@ -52,13 +52,13 @@ describe('a record whose answer does not come in time', () => {
   it('was surely not appended when no broker could be reached', async () => {
     const shared = kafka()
     const proxy = await proxied(shared)
-    const log = await connect(`${proxy.brokers}?requestTimeoutMs=500`, { deliveryTimeoutMs: 1000 })
+    const log = await connect(`${proxy.brokers}?requestTimeoutMs=1500`, { deliveryTimeoutMs: 4000 })
     const topic = await makeTopic(log, `${shared.prefix}topic`)
     const appender = log.appender()
     await appender.append({ topic, key: null, value: 'before' })
     // Nobody listens there any more, and the appender's connection has seen it.
     await proxy.close()
-    await sleep(100)
+    await sleep(1000)
     await expect(appender.append({ topic, key: null, value: 'never' })).rejects.toMatchObject({
       code: 'LOG_APPEND_FAILED',
     })

@@ -78,10 +78,10 @@ it('partitions that were asked for apart are asked for together again once their
     const before = fetches()
     const held = proxy.rule({ direction: 'response', apiKey: apiKeys.fetch }, 'hold')
     await Promise.all([0, 1].map((partition) => appender.append({ topic, partition, key: null, value: 'v' })))
-    await systemClock.sleep(20)
+    await systemClock.sleep(100)
     held.release()
     await until(() => read === 2 * number)
-    await systemClock.sleep(20)
+    await systemClock.sleep(100)
     return fetches() - before
   }
   const counts: number[] = []

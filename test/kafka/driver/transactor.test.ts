@@ -93,7 +93,7 @@ describe('an answer that is lost', () => {
   it('of EndTxn, for longer than anybody waits: unknown, and the successor sees what was decided', async () => {
     const { shared, log, topic, group, id } = await setUp()
     const proxy = await proxied(shared)
-    const patient = await connect(`${proxy.brokers}?requestTimeoutMs=300`)
+    const patient = await connect(`${proxy.brokers}?requestTimeoutMs=1500`)
     const transactor = await patient.transactor(id, { transactionTimeoutMs: 5000 })
     await transactor.prepare(request(topic, group, 1, ['decided']))
     const rule = proxy.rule({ direction: 'response', apiKey: apiKeys.endTxn }, 'drop')
@@ -143,7 +143,7 @@ it('goes on after an abort, and readers never see what was aborted', async () =>
 it('aborts what could not be aborted in time once it can, before the next transaction', async () => {
   const { shared, log, topic, group, id } = await setUp()
   const proxy = await proxied(shared)
-  const client = await connect(`${proxy.brokers}?requestTimeoutMs=300`)
+  const client = await connect(`${proxy.brokers}?requestTimeoutMs=1500`)
   const transactor = await client.transactor(id, { transactionTimeoutMs: 10_000 })
   await transactor.prepare(request(topic, group, 1, ['aborted']))
   const rule = proxy.rule({ direction: 'request', apiKey: apiKeys.endTxn }, 'cut')

@@ -36,7 +36,7 @@ async function withCoordinator<T>(
     clock: systemClock,
     logger: silentLogger,
   })
-  await cluster.open(10_000)
+  await cluster.open(30_000)
   const connections = cluster.connections()
   try {
     const parts = { cluster, connections, transactionalId, timeoutMs: 10_000 }

@@ -1,6 +1,7 @@
 /** What transactions that were given up have left in the log: readers pass over it, the broker still has it. */
 import { readI64, silentLogger, systemClock } from '#core'
 import { baseOffsetOf, batchAttribute, batchField, batchOverheadBytes } from '#log'
+import type { PartitionOffset } from '#log'
 import { Cluster } from '../../../log/kafka/cluster.ts'
 import { committedBatches } from '../../../log/kafka/committed-batches.ts'
 import { parseKafkaUrl } from '../../../log/kafka/kafka-url.ts'
@@ -19,7 +20,7 @@ export async function abortedIn(brokers: string, topics: readonly string[]): Pro
     clock: systemClock,
     logger: silentLogger,
   })
-  await cluster.open(10_000)
+  await cluster.open(30_000)
   const transactions = new Set<string>()
   let records = 0
   try {
@@ -43,30 +44,40 @@ export async function abortedIn(brokers: string, topics: readonly string[]): Pro
   }
 }
 
+const triesMax = 5
+const retryMs = 1000
+
 /** A partition from its first offset to its end, with what was aborted. */
 export async function* everything(
   cluster: Cluster,
   topic: string,
   partition: number,
 ): AsyncGenerator<{ readonly partition: FetchedPartition; readonly from: number }> {
-  const bytesMax = 8 << 20
   for (let from = 0; ;) {
-    const leader = cluster.leader({ topic, partition })
-    if (leader === undefined) throw new Error(`${topic}-${partition} has no leader`)
-    const positions = [{ topic, partition, offset: from }]
-    const answer = await cluster.to(leader, fetch, {
-      waitMs: 0,
-      bytesMax,
-      partitionBytesMax: bytesMax,
-      positions,
-    })
-    const [fetched] = answer.partitions
-    if (fetched === undefined || fetched.code !== 0)
-      throw new Error(`${topic}-${partition} cannot be fetched: ${fetched?.code ?? answer.code}`)
+    const fetched = await fetchFrom(cluster, { topic, partition, offset: from })
     yield { partition: fetched, from }
     const { nextOffset } = committedBatches(fetched.records, from, fetched.aborted)
     if (nextOffset === from) return
     from = nextOffset
+  }
+}
+
+/** Looks for the leader again when it has moved since it was heard of. */
+async function fetchFrom(cluster: Cluster, position: PartitionOffset): Promise<FetchedPartition> {
+  const { topic } = position
+  const bytesMax = 8 << 20
+  for (let triesLeft = triesMax; ;) {
+    const leader = cluster.leader(position)
+    const request = { waitMs: 0, bytesMax, partitionBytesMax: bytesMax, positions: [position] }
+    const answer = leader === undefined ? undefined : await cluster.to(leader, fetch, request)
+    const [fetched] = answer?.partitions ?? []
+    if (fetched?.code === 0) return fetched
+    if (--triesLeft === 0) {
+      const why = answer === undefined ? 'it has no leader' : (fetched?.code ?? answer.code)
+      throw new Error(`${topic}-${position.partition} cannot be fetched: ${why}`)
+    }
+    await systemClock.sleep(retryMs)
+    await cluster.refresh([topic])
   }
 }
 

@@ -8,7 +8,7 @@ import { Sale, tell } from './sale.ts'
 type Kafka = Awaited<ReturnType<typeof startKafka>>
 
 const pausedMs = 20_000
-const timeout = 240_000 + 2 * faultMs
+const timeout = 400_000 + 2 * faultMs
 
 let kafka: Kafka
 let sale: Sale
@@ -71,7 +71,8 @@ it.each(['paused', 'killed'] as const)(
     await sale.pause(500)
     const startedAt = performance.now()
     expect(await sale.system.stop()).toBe(0)
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
+    // The broker comes back only after it: whoever waited for it would be cut off, and not end with 0.
+    expect(performance.now() - startedAt).toBeLessThan(30_000)
     await sale.load.stop()
     await node?.resume()
     await node?.start()

@@ -11,7 +11,7 @@ import { Sale, tell } from './sale.ts'
 /** Of two ids in turn: more than what `useUpEpochs` leaves of each. */
 const commits = 100
 
-it(`transactional ids run through 33,000 transactions (SEED=${seed})`, { timeout: 300_000 }, async () => {
+it(`transactional ids run through 33,000 transactions (SEED=${seed})`, { timeout: 480_000 }, async () => {
   const shared = kafka()
   const { brokers } = shared
   const proxy = await startKafkaProxy(shared)

@@ -8,7 +8,7 @@ import { Sale, tell } from './sale.ts'
 type Proxy = Awaited<ReturnType<typeof startKafkaProxy>>
 
 const requestTimeoutMs = 1000
-const timeout = 180_000 + 2 * faultMs
+const timeout = 400_000 + 2 * faultMs
 
 let proxy: Proxy
 let opened: Sale | undefined

@@ -24,7 +24,7 @@ afterEach(async () => {
 
 it(
   `${killCount} kills of the processor lose nothing and double nothing (SEED=${seed})`,
-  { timeout: 120_000 + killCount * 20_000 },
+  { timeout: 300_000 + killCount * 30_000 },
   async () => {
     let held = 0
     for (let kill = 0; kill < killCount; kill++) {
@@ -45,7 +45,7 @@ it(
   },
 )
 
-it(`state directories that are wiped are restored whole (SEED=${seed})`, { timeout: 180_000 }, async () => {
+it(`state directories that are wiped are restored whole (SEED=${seed})`, { timeout: 400_000 }, async () => {
   for (let wipe = 0; wipe < 2; wipe++) {
     await sale.pause(sale.random.integer(500, 500 + faultMs / 2))
     await sale.killProcessor()

@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 afterEach(() => sale.destroy())
 
-it(`leaders move (SEED=${seed})`, { timeout: 240_000 + 4 * faultMs }, async () => {
+it(`leaders move (SEED=${seed})`, { timeout: 400_000 + 4 * faultMs }, async () => {
   const { moveLeader } = kafkaTools(kafka.brokers)
   const { issue, result } = sale.system.topics
   const topics = [issue, '__transaction_state', result, '__consumer_offsets']

@@ -26,7 +26,7 @@ export async function offsetsInLog(brokers: string, group: string): Promise<Part
     clock: systemClock,
     logger: silentLogger,
   })
-  await cluster.open(10_000)
+  await cluster.open(30_000)
   const found: PartitionOffset[] = []
   try {
     const { partitions = [] } = (await cluster.topic(topic)) ?? {}

@@ -132,10 +132,12 @@ it('a process that comes back before its session has run out has its tasks at on
       .toSorted()
   const had = tasksOf(first)
   const changes = lines.filter((line) => line === 'task state changed').length
+  // Connecting takes time, and the session runs from the cut on.
+  const returning = await connect(kafka().brokers)
   proxy.refuse()
   // As a crash leaves it. The process itself is left alone, a zombie.
   await cp(numbering.stateDir('first'), numbering.stateDir('again'), { recursive: true })
-  const again = await numbering.start(await connect(kafka().brokers), 'again')
+  const again = await numbering.start(returning, 'again')
   await eventually('it runs what it had', () => runs(again) === 2)
   expect(tasksOf(again)).toEqual(had)
   expect(lines.filter((line) => line === 'task state changed').length).toBe(changes)

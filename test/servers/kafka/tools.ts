@@ -19,7 +19,7 @@ interface ConsumeOptions {
   readonly topic: string
   /** Stops after this many. */
   readonly maxMessages?: number
-  /** Stops when none came for this long; 5000 by default. */
+  /** Stops when none came for this long, in ms; 30,000 by default. */
   readonly timeoutMs?: number
   /** `read_committed` by default. */
   readonly isolation?: 'read_committed' | 'read_uncommitted'
@@ -64,7 +64,7 @@ export function kafkaTools(brokers: string): KafkaTools {
   const describeTopic = (topic: string): Promise<string> =>
     run('TopicCommand', ['--describe', '--topic', topic])
   return {
-    async consume({ topic, maxMessages, timeoutMs = 5000, isolation = 'read_committed' }) {
+    async consume({ topic, maxMessages, timeoutMs = 30_000, isolation = 'read_committed' }) {
       const printed = ['timestamp', 'partition', 'offset', 'headers', 'key', 'value']
       const formats = [...printed.map((name) => `print.${name}=true`), `null.literal=${nothing}`]
       const output = await run('consumer.ConsoleConsumer', [
