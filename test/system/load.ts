@@ -8,7 +8,7 @@ import { systemClock } from '#core'
 import type { SeededRandom } from '#core'
 import type { System } from './system.ts'
 
-const finishMs = 120_000
+const finishMs = 180_000
 
 export interface ClaimAnswer {
   readonly claimId: string
@@ -61,7 +61,7 @@ export class Load {
     await Promise.all(this.#clients)
   }
 
-  /** Asks again for everything whose outcome is open, until it is answered. Fails when that takes two minutes. */
+  /** Asks again for everything whose outcome is open, until it is answered. Fails when that takes three minutes. */
   async finish(): Promise<void> {
     const deadline = systemClock.now() + finishMs
     for (let request = this.#open.shift(); request !== undefined; request = this.#open.shift()) {

@@ -110,7 +110,8 @@ it('appends on after the brokers have forgotten its producer', async () => {
 it('keeps the order of the first batches when the first is refused and the next would be taken', async () => {
   // A broker takes any batch of a producer it knows nothing of: KAFKA-15591.
   const proxy = await proxied(cluster)
-  const log = await connect(proxy.brokers)
+  // What is held back outlasts the tools, each a JVM of its own.
+  const log = await connect(`${proxy.brokers}?requestTimeoutMs=60000`, { deliveryTimeoutMs: 120_000 })
   const topic = `topic-${Math.random().toString(36).slice(2)}`
   // Of two copies the leader moves to and fro.
   const settings = { cleanup: 'delete' } as const
