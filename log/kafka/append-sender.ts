@@ -1,6 +1,7 @@
 /** Sends the batches of an appender's partitions: one request a leader at a time holds one batch of each partition. */
 import type { Clock } from '#core'
 import { logError } from '../index.ts'
+import { unknownTopic } from '../topic-settings.ts'
 import type { AppendBatch } from './append-batch.ts'
 import { inFlightMax } from './append-lane.ts'
 import type { AppendLane } from './append-lane.ts'
@@ -15,7 +16,6 @@ import { initProducerId, noProducer } from './protocol/init-producer-id.ts'
 import type { ProducerIdentity } from './protocol/init-producer-id.ts'
 import { produce, replicationTimeoutMs } from './protocol/produce.ts'
 import { stamp } from './stamp.ts'
-import { unknownTopic } from './topic-directory.ts'
 
 /** A request is sent at this size; brokers take 100 MiB by default. */
 const requestBytesMax = 16 << 20
@@ -218,7 +218,10 @@ export class AppendSender {
 
   async #connect(leader: BrokerAddress): Promise<void> {
     const connection = await this.#connections.to(leader)
-    this.#destinations.set(addressName(leader), { connection, inFlight: 0 })
+    const name = addressName(leader)
+    // After a renewal of its session it is the one from before, with what is in flight there.
+    if (this.#destinations.get(name)?.connection === connection) return
+    this.#destinations.set(name, { connection, inFlight: 0 })
   }
 
   async #request(destination: Destination, sent: readonly Sent[]): Promise<void> {

@@ -28,8 +28,10 @@ export class Connections {
     const existing = this.#open.get(name)
     if (existing !== undefined) {
       const connection = await existing
+      if (connection.isRenewing) await connection.renewed()
       if (connection.isOpen) return connection
       if (this.#open.get(name) === existing) this.#open.delete(name)
+      void connection.close().catch(() => undefined)
       return this.to(address)
     }
     const opening = this.#connect(address)
