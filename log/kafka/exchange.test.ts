@@ -122,3 +122,18 @@ test.each([
   far.write(bytes)
   await expect(sent).rejects.toThrow('Connection closed')
 })
+
+test('nothing behind what ended the connection is taken for an answer', async () => {
+  const { near, far } = await connected()
+  const exchange = new Exchange(near, { clientName: 'me', timeoutMs: 10_000 })
+  const sent = exchange.send(api, requestOf())
+  const [id] = await idsOf(far, [headerBytes])
+  far.write(Buffer.concat([answerOf(-5, ''), answerOf(id as number, 'late')]))
+  await expect(sent).rejects.toThrow('Connection closed')
+})
+
+test('a socket that the library reads otherwise is refused', async () => {
+  const { near } = await connected()
+  near.on('data', () => undefined)
+  expect(() => new Exchange(near, { clientName: 'me', timeoutMs: 10_000 })).toThrow(/see exchange\.ts/)
+})

@@ -1,17 +1,18 @@
 /**
  * Requests and their answers on a connected socket. The library connects, proves who we are, and does that again when
  * a session ends; what it asks for that still goes through it. Ours go around it, because it puts each request and
- * each answer together in memory of its own once more: a batch is sent from where it lies.
+ * each answer together in memory of its own once more: a batch is handed to the socket from where it lies. TCP sends it
+ * from there; TLS may join the pieces first.
  */
 import type { Socket } from 'node:net'
-import { ByteWriter, systemClock } from '#core'
+import { ByteWriter, invariant, systemClock } from '#core'
 import type { Api, RequestWriter } from './protocol/wire.ts'
 
 type Asked = Pick<Api<never, unknown>, 'key' | 'version' | 'plainAnswerHeader'>
 
 interface Waiting {
   readonly plainAnswerHeader: boolean
-  /** Milliseconds since the Unix epoch. */
+  /** By `performance.now()`, milliseconds. */
   readonly deadline: number
   resolve(body: Buffer): void
   reject(error: Error): void
@@ -47,6 +48,10 @@ export class Exchange {
     this.#clientName = options.clientName
     this.#timeoutMs = options.timeoutMs
     const others = socket.listeners('data')
+    invariant(
+      others.length === 1,
+      '@platformatic/kafka no longer reads its socket by one data listener: see exchange.ts',
+    )
     this.#passOn = (bytes) => {
       for (const other of others) other.call(socket, bytes)
     }
@@ -54,6 +59,7 @@ export class Exchange {
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.once('close', () => {
       this.#over.abort()
+      this.#answer = undefined
       this.#fail(new Error('Connection closed'))
     })
   }
@@ -64,14 +70,14 @@ export class Exchange {
 
   /**
    * Resolves with the answer behind its header. What the request is made of must not change before.
-   * Errors: that of the socket, or that no answer came in time.
+   * Errors: "Connection closed", whatever the reason, and "Request timed out".
    */
   send(api: Asked, request: RequestWriter): Promise<Buffer> {
     const id = this.#nextId
     this.#nextId = id === -1 ? firstId : id + 1
     return new Promise((resolve, reject) => {
       const plainAnswerHeader = api.plainAnswerHeader === true
-      const deadline = systemClock.now() + this.#timeoutMs
+      const deadline = performance.now() + this.#timeoutMs
       this.#waiting.set(id, { plainAnswerHeader, deadline, resolve, reject })
       const chunks = request.chunks()
       const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
@@ -105,6 +111,8 @@ export class Exchange {
 
   #take(chunk: Buffer): void {
     for (let at = 0; at < chunk.length;) {
+      // By what stood before: then nothing behind it is to be trusted.
+      if (this.#socket.destroyed) return
       if (this.#answer === undefined) {
         this.#size = (this.#size << 8) | (chunk[at++] as number)
         if (++this.#sizeBytes < sizeBytes) continue
@@ -154,13 +162,16 @@ export class Exchange {
     waiting.resolve(answer.subarray(waiting.plainAnswerHeader ? idBytes : idBytes + 1))
   }
 
-  /** One timer for all: they are answered in turn, so the first one is the first to be late. */
+  /**
+   * One timer for all: they are answered in turn, so the first one is the first to be late. It goes by a monotonic
+   * time, which never leaves this class: a wall clock that is set must not end requests, nor let them wait for longer.
+   */
   async #watch(): Promise<void> {
     this.#isWatched = true
     for (;;) {
       const [first] = this.#waiting.values()
       if (first === undefined || this.#over.signal.aborted) break
-      const leftMs = first.deadline - systemClock.now()
+      const leftMs = first.deadline - performance.now()
       if (leftMs > 0) {
         await systemClock.sleep(leftMs, this.#over.signal)
         continue
