@@ -66,6 +66,11 @@ export class RecordBatchBuilder {
     return this.#out.length
   }
 
+  /** Memory that it holds, bytes. */
+  get capacity(): number {
+    return this.#out.buffer.length
+  }
+
   /** Largest timestamp so far; 0 when empty. */
   get maxTimestamp(): number {
     return this.#maxTimestamp

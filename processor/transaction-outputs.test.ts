@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { RecordBatchBuilder } from '#log'
 import { BuilderPool, TransactionOutputs } from './transaction-outputs.ts'
 
 /** Writes values of these lengths to a topic that takes 1,000 bytes a batch; answers the sizes of its batches. */
@@ -43,4 +44,17 @@ test('a record that was moved to a batch of its own is taken back whole', () => 
   expect(outputs.appends().map(({ records }) => [records.count, records.byteLength < 300])).toEqual([
     [1, true],
   ])
+})
+
+test('the pool keeps memory up to its bound, of all topics together, and counts what is taken out again', () => {
+  const pool = new BuilderPool(300 << 10)
+  const given = ['out', 'out', 'other', 'out'].map((topic) => {
+    const builder = new RecordBatchBuilder(100 << 10)
+    pool.give(topic, builder)
+    return builder
+  })
+  const taken = ['out', 'out', 'out', 'other'].map((topic) => pool.take(topic))
+  expect(taken.map((builder) => given.indexOf(builder))).toEqual([1, 0, -1, 2])
+  for (const builder of given.slice(0, 3)) pool.give('out', builder)
+  expect(given.slice(0, 3)).toContain(pool.take('out'))
 })

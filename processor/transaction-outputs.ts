@@ -15,21 +15,27 @@ const fullShare = 7 / 8
 /** Keeps the memory of batches whose transaction is over; of each topic for itself, since theirs differ in size. */
 export class BuilderPool {
   readonly #free = new Map<string, RecordBatchBuilder[]>()
-  readonly #max: number
+  readonly #maxBytes: number
+  /** What is kept now. */
+  #bytes = 0
 
-  /** @param max builders kept of one topic */
-  constructor(max = 64) {
-    this.#max = max
+  /** @param maxBytes kept of all topics together */
+  constructor(maxBytes = 32 << 20) {
+    this.#maxBytes = maxBytes
   }
 
   take(topic: string): RecordBatchBuilder {
-    return this.#free.get(topic)?.pop() ?? new RecordBatchBuilder(16 << 10)
+    const kept = this.#free.get(topic)?.pop()
+    if (kept === undefined) return new RecordBatchBuilder(16 << 10)
+    this.#bytes -= kept.capacity
+    return kept
   }
 
   give(topic: string, builder: RecordBatchBuilder): void {
     let free = this.#free.get(topic)
     if (free === undefined) this.#free.set(topic, (free = []))
-    if (free.length >= this.#max) return
+    if (this.#bytes + builder.capacity > this.#maxBytes) return
+    this.#bytes += builder.capacity
     builder.reset()
     free.push(builder)
   }
