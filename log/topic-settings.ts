@@ -1,4 +1,7 @@
-/** What topics are asked to be, for the drivers that keep their settings themselves. */
+/**
+ * What topics are asked to be: for the drivers that keep their settings themselves, and the defaults also for Kafka's,
+ * which must not be those of each broker.
+ */
 import type { MillraceError } from '#core'
 import { logError } from './errors.ts'
 import type { TopicDescription, TopicSettings, TopicSpec } from './log.ts'
@@ -42,5 +45,5 @@ export function assertNoDifferences(differences: readonly string[]): void {
 }
 
 export function unknownTopic(what: string): MillraceError {
-  return logError('LOG_UNKNOWN_TOPIC', `There is no topic ${what}. Create it with ensureTopics first.`)
+  return logError('LOG_UNKNOWN_TOPIC', `There is no topic ${what}. Create it, or correct its name.`)
 }

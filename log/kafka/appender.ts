@@ -4,11 +4,11 @@ import { RecordBatchBuilder, logError, partitionOf } from '../index.ts'
 import type { AppendRecord, Appended, Appender, AppenderOptions } from '../index.ts'
 import { WaitingRecords } from '../waiting-records.ts'
 import type { Reject, Resolve } from '../waiting-records.ts'
+import { unknownTopic } from '../topic-settings.ts'
 import { AppendBatch } from './append-batch.ts'
 import { AppendLane } from './append-lane.ts'
 import { AppendSender } from './append-sender.ts'
 import type { Cluster } from './cluster.ts'
-import { unknownTopic } from './topic-directory.ts'
 import type { TopicDirectory, WritableTopic } from './topic-directory.ts'
 
 /** A batch is sent at this size, unless one record alone is larger. */

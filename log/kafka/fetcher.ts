@@ -1,5 +1,6 @@
 /** Fetches of one reader: at most three under way a broker, so that a partition resumed does not wait for a quiet one. */
 import { logError } from '../index.ts'
+import { unknownTopic } from '../topic-settings.ts'
 import { brokerError, code, isRetriable } from './broker-errors.ts'
 import { addressName } from './broker-connection.ts'
 import type { BrokerAddress } from './broker-connection.ts'
@@ -11,7 +12,6 @@ import { NoAnswer } from './no-answer.ts'
 import { fetch } from './protocol/fetch.ts'
 import type { FetchedPartition } from './protocol/fetch.ts'
 import { listOffsets } from './protocol/list-offsets.ts'
-import { unknownTopic } from './topic-directory.ts'
 
 /** What one fetch brought of one partition. */
 export interface Fetched {

@@ -1,5 +1,5 @@
 import { isMillraceError } from '#core'
-import { logError } from '../index.ts'
+import { unknownTopic } from '../topic-settings.ts'
 import { brokerError, code, isRetriable } from './broker-errors.ts'
 import type { Cluster } from './cluster.ts'
 import { NoAnswer } from './no-answer.ts'
@@ -60,8 +60,4 @@ export class TopicDirectory {
       throw error
     }
   }
-}
-
-export function unknownTopic(name: string): Error {
-  return logError('LOG_UNKNOWN_TOPIC', `There is no ${name}. Create it, or correct its name.`)
 }

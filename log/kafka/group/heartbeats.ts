@@ -87,7 +87,7 @@ export class Heartbeats {
     const worker = new Worker(new URL('./heartbeat-thread.ts', import.meta.url), {
       name: 'heartbeat',
       workerData: this.#data,
-      // It sends a few bytes every few seconds.
+      // It sends a few bytes every 200 ms, every 40 ms for two seconds after an order.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     })
     worker.on('message', ({ turn, code }: HeartbeatNews) => {

@@ -38,7 +38,7 @@ const rebalanceTimeoutMs = 30_000
 /** How long leaving waits for a round that is under way, and then for the coordinator. */
 const leaveMs = 2000
 /** How long the last word may take when the log is closed already. */
-const lastWordMs = 500
+const lastWordMs = 1000
 /** How often the leader looks whether topics have grown. */
 const growthMs = 10_000
 
@@ -474,10 +474,11 @@ export class KafkaMembership implements Membership {
    */
   async #sayLastWord(request: Parameters<typeof leaveGroup.encode>[1]): Promise<void> {
     if (this.#foundAt === undefined) return
-    const limits = { connectTimeout: lastWordMs, requestTimeout: lastWordMs, retries: 0 }
+    const limits = { connectTimeout: lastWordMs, requestTimeout: lastWordMs }
     const connections = new Connections({ ...this.#connection, ...limits })
     try {
-      await (await connections.to(this.#foundAt)).request(leaveGroup, request)
+      const answer = await (await connections.to(this.#foundAt)).request(leaveGroup, request)
+      if (answer.code !== code.none) throw this.#refused(answer.code)
     } catch (error) {
       this.#logger.debug({ error }, 'the group could not be told, our session runs out')
     } finally {
