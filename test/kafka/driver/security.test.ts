@@ -16,6 +16,9 @@ const users = 'org.apache.kafka.common.security.plain.PlainLoginModule required 
 const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
 /** What the one with SCRAM may write a second, bytes. */
 const quota = 50_000
+/** How long a session by password lasts; clients renew it at four fifths of it. */
+const sessionMs = 1500
+const saslAuthenticateKey = 36
 
 let cluster: Awaited<ReturnType<typeof startKafka>>
 let proxy: Awaited<ReturnType<typeof startKafkaProxy>>
@@ -74,6 +77,7 @@ beforeAll(async () => {
         'CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED0:SASL_PLAINTEXT,PROXIED1:SASL_SSL,PROXIED2:SSL',
       'listener.name.proxied0.sasl.enabled.mechanisms': 'PLAIN',
       'listener.name.proxied0.plain.sasl.jaas.config': users,
+      'listener.name.proxied0.plain.connections.max.reauth.ms': sessionMs,
       'listener.name.proxied1.sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512',
       'listener.name.proxied1.scram-sha-256.sasl.jaas.config': scram,
       'listener.name.proxied1.scram-sha-512.sasl.jaas.config': scram,
@@ -109,6 +113,28 @@ describe('by password', () => {
     const topic = await makeTopic(log, 'plain')
     await log.appender().append({ topic, key: null, value: 'mine' })
     expect(await readValues(log, topic)).toMatchObject([{ value: 'mine' }])
+  })
+
+  it('appends on the same connections while their sessions are renewed again and again', async () => {
+    const { metrics, seen } = seenMetrics()
+    const log = await connect(`alice:s3%3Acret@${proxy.brokers}?sasl=plain`, { metrics })
+    const topic = await makeTopic(log, 'renewed')
+    const appender = log.appender()
+    const offsets: number[] = []
+    const append = async (): Promise<void> => {
+      const some = ['a', 'b', 'c'].map((value) => appender.append({ topic, key: null, value }))
+      offsets.push(...(await Promise.all(some)).map(({ offset }) => offset))
+    }
+    await append()
+    const open = await seen('millrace_kafka_connections')
+    const proven = (): number => proxy.requests(saslAuthenticateKey)
+    const enough = proven() + 3 * open
+    while (proven() < enough) await append()
+    expect(offsets).toEqual([...offsets.keys()])
+    expect(await seen('millrace_kafka_connections')).toBe(open)
+    expect(await seen('millrace_kafka_connects_total{outcome="connected"}')).toBe(open)
+    await log.close()
+    expect(await seen('millrace_kafka_connections')).toBe(0)
   })
 
   it('says at once when the password is wrong', async () => {
