@@ -8,6 +8,14 @@ export interface Clock {
   yield(): Promise<void>
 }
 
+/**
+ * Milliseconds since an unspecified moment, by a clock that nobody sets: for time-outs of real I/O, which must not
+ * follow the wall clock. Only differences mean anything, and only within one thread.
+ */
+export function monotonicNow(): number {
+  return performance.now()
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   yield: () => new Promise((resolve) => setImmediate(resolve)),

@@ -5,14 +5,14 @@
  * from there; TLS may join the pieces first.
  */
 import type { Socket } from 'node:net'
-import { ByteWriter, invariant, systemClock } from '#core'
+import { ByteWriter, invariant, monotonicNow, systemClock } from '#core'
 import type { Api, RequestWriter } from './protocol/wire.ts'
 
 type Asked = Pick<Api<never, unknown>, 'key' | 'version' | 'plainAnswerHeader'>
 
 interface Waiting {
   readonly plainAnswerHeader: boolean
-  /** By `performance.now()`, milliseconds. */
+  /** By `monotonicNow`, milliseconds. */
   readonly deadline: number
   resolve(body: Buffer): void
   reject(error: Error): void
@@ -77,7 +77,7 @@ export class Exchange {
     this.#nextId = id === -1 ? firstId : id + 1
     return new Promise((resolve, reject) => {
       const plainAnswerHeader = api.plainAnswerHeader === true
-      const deadline = performance.now() + this.#timeoutMs
+      const deadline = monotonicNow() + this.#timeoutMs
       this.#waiting.set(id, { plainAnswerHeader, deadline, resolve, reject })
       const chunks = request.chunks()
       const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
@@ -171,7 +171,7 @@ export class Exchange {
     for (;;) {
       const [first] = this.#waiting.values()
       if (first === undefined || this.#over.signal.aborted) break
-      const leftMs = first.deadline - performance.now()
+      const leftMs = first.deadline - monotonicNow()
       if (leftMs > 0) {
         await systemClock.sleep(leftMs, this.#over.signal)
         continue
