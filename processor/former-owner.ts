@@ -3,6 +3,7 @@
  * the log shows that in a moment. Of one that died it stays open until the log times it out, so its successor ends it,
  * by taking over the transactional ids that the committed offsets name.
  */
+import { orAborted } from '#core'
 import type { Clock, Logger } from '#core'
 import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#log'
 
@@ -45,7 +46,7 @@ export async function stableOffsets(
     if (signal.aborted) return undefined
     if (answered.signal.aborted) return stable
     // An owner that was a member a moment ago may have died since.
-    await unlessAborted(waiting, endUndecided({ ...options, signal: waiting }, inputs, changelogs))
+    await orAborted(waiting, endUndecided({ ...options, signal: waiting }, inputs, changelogs))
   }
 }
 
@@ -64,7 +65,7 @@ export async function decidedEnds(
     const isOpen = ends.some(({ lastStableOffset, highWatermark }) => lastStableOffset < highWatermark)
     if (!isOpen || signal.aborted) return ends
     if (clock.now() >= until) {
-      await unlessAborted(signal, endUndecided(options, inputs, changelogs))
+      await orAborted(signal, endUndecided(options, inputs, changelogs))
       return log.admin.offsets(changelogs)
     }
     await clock.sleep(pollMs, signal)
@@ -80,15 +81,6 @@ export function offsetMetadata(idPrefix: string, transactors: number, streamTime
 export function streamTimeOf(committed: readonly CommittedOffset[]): number {
   const times = committed.map(({ metadata }) => Number(metadata.split(';')[2] ?? -1))
   return Math.max(-1, ...times.filter((time) => Number.isSafeInteger(time)))
-}
-
-/** What becomes of the work after the signal nobody asks: whoever waits for it has more urgent things to do. */
-async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
-  const aborted = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  await Promise.race([work, aborted])
 }
 
 async function endUndecided(

@@ -3,7 +3,7 @@
  * has its work go to others at once. What a new thread would meet again, such as wrong settings, a full
  * disk or a successor, ends the process instead, and so do deaths that come too often.
  */
-import { MillraceError, isMillraceError, messageOf } from '#core'
+import { MillraceError, isMillraceError, messageOf, orAborted } from '#core'
 import type { Clock, Counter, Logger, Metrics } from '#core'
 import type { ProcessWork } from './process-work.ts'
 import { threadEnded } from './thread.ts'
@@ -114,11 +114,7 @@ export class Supervisor implements ProcessWork {
     }
   }
 
-  async #deathOf(thread: Thread): Promise<unknown> {
-    const stopped = new Promise<undefined>((resolve) => {
-      if (this.#isStopping()) resolve(undefined)
-      this.#stop.signal.addEventListener('abort', () => resolve(undefined), { once: true })
-    })
+  #deathOf(thread: Thread): Promise<unknown> {
     // A replacement that cannot open or start has failed as one that worked before.
     const failed = thread.failure.catch((error: unknown) => error)
     const refused = thread.control.start().then(
@@ -126,7 +122,7 @@ export class Supervisor implements ProcessWork {
       // A thread that is gone answers nothing; why it went, its failure tells.
       (error: unknown) => (threadEnded(error) ? failed : error),
     )
-    return Promise.race([failed, refused, stopped])
+    return orAborted(this.#stop.signal, Promise.race([failed, refused]))
   }
 
   async #remove(number: number, thread: Thread): Promise<void> {

@@ -1,5 +1,5 @@
 /** A thread's place in the group of its application: how it comes to it, and whether it still has it. */
-import { invariant, isMillraceError } from '#core'
+import { invariant, isMillraceError, orAborted } from '#core'
 import type { GroupListener, GroupMetadata, Membership } from '#log'
 import { taskAssignor } from '../assignment/assignor.ts'
 import { processorError } from '../errors.ts'
@@ -40,12 +40,8 @@ export class GroupMember {
 
   /** Whether this thread is a member of its group; undefined when it is stopped before the group has said so. */
   confirm(): Promise<boolean | undefined> {
-    const { stopped: signal } = this.#thread
-    const stopped = new Promise<undefined>((resolve) => {
-      if (signal.aborted) resolve(undefined)
-      signal.addEventListener('abort', () => resolve(undefined), { once: true })
-    })
-    return Promise.race([this.#membership?.confirm(), stopped])
+    const confirmed = async (): Promise<boolean | undefined> => this.#membership?.confirm()
+    return orAborted(this.#thread.stopped, confirmed())
   }
 
   /** As `confirm`; what the group says about it for good ends the thread, and counts as no. */
