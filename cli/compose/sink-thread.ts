@@ -10,13 +10,14 @@ import { hostThread } from './thread-host.ts'
 import { yieldToOthers } from './thread-priority.ts'
 import { topicNames } from './topics.ts'
 
-/** Where cores are short, loading the database waits until a spike is over: nobody waits for these rows. */
-yieldToOthers(19)
-
 hostThread<SinkThreadData>('sink', (context) => {
   const { data, settings, clock, logger, metrics, opened, fail } = context
   const { redisUrl, sinkRowsPerSecond: rowsPerSecond } = settings
   let sink: Sink | undefined
+  const isBesideGateway = data.reads !== undefined
+  // Where cores are short, loading the database waits until a spike is over. In a process of its own the sink would
+  // only come after everything else on the machine, and hardly be ready when that is busy.
+  if (isBesideGateway) yieldToOthers(19)
   return {
     async open() {
       opened.push('ports', async () => {
@@ -49,7 +50,7 @@ hostThread<SinkThreadData>('sink', (context) => {
       sink = started
       opened.push('sink', () => started.close())
       // Beside a gateway it goes on: claims are decided without it, and it recovers by itself.
-      if (data.reads === undefined) void started.failed.then(fail)
+      if (!isBesideGateway) void started.failed.then(fail)
     },
     works: () => Promise.resolve(),
     checks() {

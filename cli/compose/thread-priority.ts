@@ -3,7 +3,7 @@ import { setPriority } from 'node:os'
 import { basename } from 'node:path'
 
 /**
- * Lets other threads go first when cores are short: nobody waits for the sink, everybody for the gateway.
+ * Lets other threads go first when cores are short, of this process and of every other one.
  * On Linux each thread has a priority of its own (sched(7)); elsewhere, or when it is not allowed, nothing changes.
  * @param nice 1 … 19, the greater the later
  */
