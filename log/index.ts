@@ -1,4 +1,5 @@
 export * from './errors.ts'
+export * from './every-partition.ts'
 export * from './fetched-records.ts'
 export * from './log.ts'
 export * from './partitioner.ts'

@@ -1,4 +1,5 @@
 /** Which log the stores follow, and what of it is still there. */
+import { everyPartition } from '#log'
 import type { Log, LogAdmin } from '#log'
 import { sinkError } from './errors.ts'
 
@@ -38,7 +39,7 @@ export async function checkHistory(
   positions: readonly number[],
   what: string,
 ): Promise<number[]> {
-  const asked = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+  const asked = everyPartition(topic, partitions)
   const ends: number[] = Array.from({ length: partitions }, () => 0)
   for (const { partition, start, highWatermark, lastStableOffset } of await log.admin.offsets(asked)) {
     const position = positions[partition] ?? 0

@@ -4,6 +4,7 @@
  */
 import { isMillraceError, messageOf } from '#core'
 import type { Clock, Logger } from '#core'
+import { everyPartition } from '#log'
 import type { FetchedRecords, Log, PartitionOffset, Reader, TopicPartition } from '#log'
 import { statusSerde } from '#domain/coupon'
 import type { CouponTopics } from '#domain/coupon'
@@ -90,16 +91,12 @@ export class Follower {
     await this.#reader.close()
   }
 
-  #partitionsOf(topic: string): TopicPartition[] {
-    return Array.from({ length: this.#options.partitions }, (_, partition) => ({ topic, partition }))
-  }
-
   #statusPartitions(): TopicPartition[] {
-    return this.#partitionsOf(this.#options.topics.status)
+    return everyPartition(this.#options.topics.status, this.#options.partitions)
   }
 
   #resultPartitions(): TopicPartition[] {
-    return this.#partitionsOf(this.#options.topics.result)
+    return everyPartition(this.#options.topics.result, this.#options.partitions)
   }
 
   #seekResults(): void {

@@ -1,10 +1,9 @@
+import { everyPartition } from '../index.ts'
 import type { Assignor, TopicPartition } from '../index.ts'
 
 /** Balanced and sticky: everyone keeps what it owns up to its share; the rest goes round. */
 export const stickyAssignor: Assignor = (members, partitionCounts) => {
-  const all: TopicPartition[] = [...partitionCounts].flatMap(([topic, count]) =>
-    Array.from({ length: count }, (_, partition) => ({ topic, partition })),
-  )
+  const all = [...partitionCounts].flatMap(([topic, count]) => everyPartition(topic, count))
   const sorted = [...members].toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1))
   const share = Math.ceil(all.length / sorted.length)
   const taken = new Set<string>()

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger, systemClock } from '#core'
 import type { RecordHeaders } from '#core'
+import { everyPartition } from '#log'
 import type { Log, TopicSpec } from '#log'
 import { EmbeddedBroker, openEmbeddedLog } from '#log/embedded'
 import type { Topology } from '#topology'
@@ -69,10 +70,7 @@ export class EngineHarness {
   /** Everything readable in a topic now. */
   async read(topic: string): Promise<ReadRecord[]> {
     const description = (await this.log.admin.describeTopics([topic])).get(topic)
-    const partitions = Array.from({ length: description?.partitions ?? 0 }, (_, partition) => ({
-      topic,
-      partition,
-    }))
+    const partitions = everyPartition(topic, description?.partitions ?? 0)
     const reader = this.log.reader()
     const records: ReadRecord[] = []
     for (const edge of await this.log.admin.offsets(partitions)) {

@@ -1,5 +1,6 @@
 /** Looks at the committed offsets again and again: how long did each partition stand still? */
 import { systemClock } from '#core'
+import { everyPartition } from '#log'
 import type { PartitionOffset } from '#log'
 import { partitions } from '../system/commands.ts'
 import type { System } from '../system/system.ts'
@@ -46,7 +47,7 @@ export class ProgressWatch {
   #watch(): Promise<void> {
     const { signal } = this.#stop
     const { topics, appId } = this.#system
-    const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic: topics.issue, partition }))
+    const inputs = everyPartition(topics.issue, partitions)
     return this.#system.withLog(async ({ admin }) => {
       while (!signal.aborted) {
         // A broker that is away may not be asked.

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { SeededRandom, systemClock } from '#core'
-import { batchField } from '#log'
+import { batchField, everyPartition } from '#log'
 import type { Log, TopicPartition } from '#log'
 import { openKafkaLog } from '#log/kafka'
 import { checkOffsetsGrow } from '#processor'
@@ -143,9 +143,7 @@ class Progress {
   constructor(log: Log, appId: string, topics: readonly string[]) {
     this.#log = log
     this.#appId = appId
-    this.#places = topics.flatMap((topic) =>
-      Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
-    )
+    this.#places = topics.flatMap((topic) => everyPartition(topic, partitions))
   }
 
   /** Resolves once something was committed on every partition from now on. */

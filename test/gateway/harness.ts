@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noMetrics, silentLogger } from '#core'
 import type { Gauge, Metrics } from '#core'
+import { everyPartition } from '#log'
 import type { Log } from '#log'
 import { EmbeddedBroker, openEmbeddedLog } from '#log/embedded'
 import { couponTopics } from '#domain/coupon'
@@ -174,10 +175,7 @@ export class Harness {
 
   /** Records on `coupon-issue`. */
   async written(): Promise<number> {
-    const partitions = Array.from({ length: this.#options.partitions ?? 2 }, (_, partition) => ({
-      topic: topics.issue,
-      partition,
-    }))
+    const partitions = everyPartition(topics.issue, this.#options.partitions ?? 2)
     const offsets = await this.log.admin.offsets(partitions)
     return offsets.reduce((sum, { highWatermark }) => sum + highWatermark, 0)
   }

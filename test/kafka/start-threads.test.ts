@@ -1,6 +1,7 @@
 /** All parts in one process, on Kafka, with two stream threads. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { SeededRandom, systemClock } from '#core'
+import { everyPartition } from '#log'
 import { openCoupon, partitionOfCoupon, partitions } from '../system/commands.ts'
 import { Load } from '../system/load.ts'
 import { endsOf, loaded } from '../system/settled.ts'
@@ -42,7 +43,7 @@ it('shares the partitions between its threads, and keeps every invariant over a 
 /** A commit names whose it is beside the offset. */
 async function threadsThatCommitted(): Promise<readonly string[]> {
   const { appId, topics } = system
-  const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic: topics.issue, partition }))
+  const inputs = everyPartition(topics.issue, partitions)
   const committed = await system.withLog(({ admin }) =>
     admin.committedOffsets(appId, inputs, { requireStable: true }),
   )

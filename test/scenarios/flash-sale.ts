@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { Client } from 'pg'
 import { beforeAll, afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { SeededRandom } from '#core'
+import { everyPartition } from '#log'
 import { eventually } from '../system/eventually.ts'
 import { decided, endsOf, loaded } from '../system/settled.ts'
 import { System } from '../system/system.ts'
@@ -154,11 +155,9 @@ export function flashSale(options: SystemOptions): void {
 /** What the log and the database hold of claims. */
 async function footprint(system: System): Promise<unknown> {
   const ends = await system.withLog(async (log) => {
-    const { partitions = 0 } =
-      (await log.admin.describeTopics([system.topics.issue])).get(system.topics.issue) ?? {}
-    return log.admin.offsets(
-      Array.from({ length: partitions }, (_, partition) => ({ topic: system.topics.issue, partition })),
-    )
+    const { issue } = system.topics
+    const { partitions = 0 } = (await log.admin.describeTopics([issue])).get(issue) ?? {}
+    return log.admin.offsets(everyPartition(issue, partitions))
   })
   const client = new Client({ connectionString: system.databaseUrl })
   await client.connect()

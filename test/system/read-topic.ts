@@ -1,4 +1,5 @@
 /** Whole topics, read as a read_committed consumer does. */
+import { everyPartition } from '#log'
 import type { FetchedRecords, Log } from '#log'
 
 export interface TopicRecord {
@@ -29,8 +30,7 @@ export async function readTopic(log: Log, topic: string): Promise<TopicRecord[][
 
 /** The same, piece by piece: for topics of any size. */
 export async function* fetchTopic(log: Log, topic: string): AsyncGenerator<FetchedRecords> {
-  const count = await partitionsOf(log, topic)
-  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+  const partitions = everyPartition(topic, await partitionsOf(log, topic))
   const edges = await log.admin.offsets(partitions)
   const reader = log.reader()
   try {

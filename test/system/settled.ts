@@ -2,6 +2,7 @@
 import { Client } from 'pg'
 import { Redis } from 'ioredis'
 import { systemClock } from '#core'
+import { everyPartition } from '#log'
 import { parseClaimId } from '#domain/coupon'
 import type { ClaimPosition } from '#domain/coupon'
 import { partitions } from './commands.ts'
@@ -51,7 +52,7 @@ export async function loaded(system: System, ends: ReadonlyMap<number, number>):
 /** Waits until every command is processed; then the offset after the last result, by partition. */
 function resultEnds(system: System): Promise<readonly (readonly [number, number])[]> {
   const { appId, topics } = system
-  const inputs = Array.from({ length: partitions }, (_, partition) => ({ topic: topics.issue, partition }))
+  const inputs = everyPartition(topics.issue, partitions)
   return system.withLog(async (log) => {
     await eventually('every command is processed', async () => {
       const edges = await log.admin.offsets(inputs)

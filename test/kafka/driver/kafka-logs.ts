@@ -1,7 +1,7 @@
 /** Clients of one test, closed at its end. */
 import { afterEach } from 'vitest'
 import { systemClock } from '#core'
-import { RecordBatchBuilder } from '#log'
+import { RecordBatchBuilder, everyPartition } from '#log'
 import type { Log, Reader, TransactionRequest } from '#log'
 import { openKafkaLog } from '#log/kafka'
 import type { KafkaLogOptions } from '#log/kafka'
@@ -58,7 +58,7 @@ export interface ReadValue {
 
 /** What the partitions hold up to their last stable offsets as of now. */
 export async function readValues(log: Log, topic: string, partitions = 1): Promise<ReadValue[]> {
-  const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+  const places = everyPartition(topic, partitions)
   const ends = await log.admin.offsets(places)
   const reader = log.reader()
   for (const { start, ...place } of ends) reader.seek(place, start)
@@ -83,7 +83,7 @@ export async function pollValues(reader: Reader, waitMs = 1000): Promise<ReadVal
 
 /** Waits until readers see everything: no transaction is open on the partitions. */
 export async function untilStable(log: Log, topic: string, partitions = 1): Promise<void> {
-  const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+  const places = everyPartition(topic, partitions)
   const isOpen = async (): Promise<boolean> =>
     (await log.admin.offsets(places)).some((end) => end.lastStableOffset < end.highWatermark)
   while (await isOpen()) await systemClock.sleep(5)
