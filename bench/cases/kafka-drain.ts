@@ -1,17 +1,11 @@
 /** How fast preloaded requests are decided on Kafka, exactly once, ours and Kafka Streams in turn. */
+import { committedRecords } from '../engine/input.ts'
 import type { Engine, RunningEngine } from '../peers/engine.ts'
 import { inTurn, measurementsOf } from '../peers/in-turn.ts'
 import { kafkaStreams } from '../peers/kafka-streams-engine.ts'
 import { millrace } from '../peers/millrace.ts'
 import type { Context, Measurement, Variant } from '../runner/bench.ts'
-import {
-  another,
-  committedRecords,
-  preloadedKafka,
-  untilDrained,
-  withProcesses,
-  withRun,
-} from './kafka-runs.ts'
+import { another, preloadedKafka, untilDrained, withProcesses, withRun } from './kafka-runs.ts'
 import type { KafkaInput, KafkaRun } from './kafka-runs.ts'
 
 const coupons = 100
@@ -120,7 +114,7 @@ async function drain(context: Context, engine: Engine, run: KafkaRun, processes:
     const startedAt = performance.now()
     const { cpuSeconds: cpuBefore } = usageOf(running)
     // While the last one got ready, others may have begun.
-    const before = processes === 1 ? 0 : await committedRecords(run)
+    const before = processes === 1 ? 0 : await committedRecords(log, workload)
     let half = { at: startedAt, done: 0 }
     await untilDrained(run, (done) => {
       if (half.done === 0 && done >= records / 2) half = { at: performance.now(), done }

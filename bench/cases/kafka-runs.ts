@@ -5,6 +5,7 @@ import { systemClock } from '#core'
 import type { Log } from '#log'
 import { preloadScript } from '../children/scripts.ts'
 import type { ClaimsSpec } from '../engine/claims.ts'
+import { committedRecords } from '../engine/input.ts'
 import type { PutsSpec } from '../engine/puts.ts'
 import { withLog } from '../engine/with-log.ts'
 import { workloadOf } from '../engine/workload.ts'
@@ -112,20 +113,14 @@ export function another({ spec }: KafkaRun, number: number): EngineRun {
 
 const pollMs = 20
 
-/** Input records whose offsets an application has committed. */
-export async function committedRecords({ log, workload }: KafkaRun): Promise<number> {
-  const { appId, inputTopic, topics } = workload
-  const count = topics.find(({ name }) => name === inputTopic)?.partitions ?? 0
-  const inputs = Array.from({ length: count }, (_, partition) => ({ topic: inputTopic, partition }))
-  const committed = await log.admin.committedOffsets(appId, inputs, { requireStable: false })
-  return committed.reduce((sum, { offset = 0 }) => sum + offset, 0)
-}
-
 /** Resolves once an application has committed the offsets of all its input. */
-export async function untilDrained(run: KafkaRun, onProgress: (done: number) => void): Promise<void> {
-  for (let done = 0; done < run.workload.records;) {
+export async function untilDrained(
+  { log, workload }: KafkaRun,
+  onProgress: (done: number) => void,
+): Promise<void> {
+  for (let done = 0; done < workload.records;) {
     await systemClock.sleep(pollMs)
-    done = await committedRecords(run)
+    done = await committedRecords(log, workload)
     onProgress(done)
   }
 }

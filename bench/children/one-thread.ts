@@ -1,5 +1,5 @@
 /** A stream thread in the main thread: nothing of a process but that. */
-import { startWorkload } from '../engine/stream.ts'
+import { failureOf, startWorkload } from '../engine/stream.ts'
 import { openLog } from '../engine/with-log.ts'
 import { workloadOf } from '../engine/workload.ts'
 import type { EngineRun } from '../peers/engine.ts'
@@ -8,15 +8,10 @@ import type { ProcessorHost } from './kafka-processor.ts'
 export async function oneThread({ brokers, workload, stateDirectory }: EngineRun): Promise<ProcessorHost> {
   const { log, close } = await openLog({ brokers })
   const streams = await startWorkload(log, workloadOf(workload), stateDirectory)
-  const failed = streams.failed.then((error): never => {
-    throw error
-  })
-  // Who waits for it may come later.
-  failed.catch(() => undefined)
   let assignedAt: number | undefined
   let restoreSeconds: number | undefined
   return {
-    failed,
+    failed: failureOf(streams),
     async ready() {
       const { ready, tasks } = streams.state()
       if (tasks.length > 0) assignedAt ??= performance.now()

@@ -4,6 +4,7 @@ import type { Log } from '#log'
 import { startStreams } from '#processor'
 import type { Streams, StreamsOptions } from '#processor'
 import type { OnProgress } from '../runner/measured.ts'
+import { committedRecords, inputRecords } from './input.ts'
 import type { Workload } from './workload.ts'
 
 export function startWorkload(
@@ -24,6 +25,16 @@ export function startWorkload(
   })
 }
 
+/** Rejects with what the stream thread fails with, for whoever waits for something else beside it. */
+export function failureOf(streams: Streams): Promise<never> {
+  const failed = streams.failed.then((error): never => {
+    throw error
+  })
+  // Who waits for it may come later.
+  failed.catch(() => undefined)
+  return failed
+}
+
 const pollMs = 20
 
 /** Resolves once the offsets of all input are committed. */
@@ -33,18 +44,11 @@ export async function untilCommitted(
   workload: Workload,
   onProgress: OnProgress,
 ): Promise<void> {
-  const { appId, inputTopic, topics } = workload
-  const count = topics.find(({ name }) => name === inputTopic)?.partitions ?? 0
-  const inputs = Array.from({ length: count }, (_, partition) => ({ topic: inputTopic, partition }))
-  const ends = await log.admin.offsets(inputs)
-  const total = ends.reduce((sum, { highWatermark }) => sum + highWatermark, 0)
-  const failed = streams.failed.then((error): never => {
-    throw error
-  })
+  const total = await inputRecords(log, workload)
+  const failed = failureOf(streams)
   for (let done = 0; done < total;) {
     await Promise.race([systemClock.sleep(pollMs), failed])
-    const committed = await log.admin.committedOffsets(appId, inputs, { requireStable: false })
-    done = committed.reduce((sum, { offset = 0 }) => sum + offset, 0)
+    done = await committedRecords(log, workload)
     onProgress(done, total)
   }
 }
