@@ -7,10 +7,10 @@ import { encode, typedStore } from '#topology'
 import { topicSpecs } from '../../cli/compose/topics.ts'
 import { readSettings } from '../../cli/settings.ts'
 import { partitions } from '../../test/system/commands.ts'
+import { fetchTopic } from '../../test/system/read-topic.ts'
 import { theProgram } from './application.ts'
 import type { Application } from './application.ts'
 import { issueCommand, openCommand } from './commands.ts'
-import { eachRecord } from './each-record.ts'
 import { withTaskState } from './task-state.ts'
 import type { Workload } from './workload.ts'
 
@@ -101,10 +101,12 @@ async function checkResults(log: Log, topic: string, spec: ClaimsSpec): Promise<
   }
   const seen = { done: 0, issued: 0, rejected: 0, other: 0 }
   const peek = peekResult(Buffer.from('{}'), 0, 2)
-  await eachRecord(log, topic, ({ buffer, valueStart, valueEnd }) => {
-    const { outcome } = peekResult(buffer, valueStart, valueEnd, peek)
-    seen[outcome === 'done' || outcome === 'issued' || outcome === 'rejected' ? outcome : 'other']++
-  })
+  for await (const fetched of fetchTopic(log, topic)) {
+    for (const cursor = fetched.cursor(); cursor.next();) {
+      const { outcome } = peekResult(cursor.buffer, cursor.valueStart, cursor.valueEnd, peek)
+      seen[outcome === 'done' || outcome === 'issued' || outcome === 'rejected' ? outcome : 'other']++
+    }
+  }
   if (JSON.stringify(seen) === JSON.stringify(expected)) return
   throw new Error(`the results are ${JSON.stringify(seen)}, not ${JSON.stringify(expected)}`)
 }
