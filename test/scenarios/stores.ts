@@ -23,6 +23,8 @@ import { VersionWatch } from '../system/version-watch.ts'
 const awayMs = Number(process.env['STORE_AWAY_MS'] ?? 3000)
 const seed = Number(process.env['SEED'] ?? 1)
 const coupons = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth']
+/** Never sold out, and no user comes to its limit: however long the load goes on, there is something new in the stores. */
+const endless = 'endless'
 /** In the order in which a sink locks them. */
 const tables = ['sink_offset', 'coupon', 'coupon_issue', 'claim_rejected']
 
@@ -61,15 +63,26 @@ export function storeFaults(options: StoreFaultOptions): void {
     })
   }
   const list = '/api/v1/users/user-1/coupons'
-  const onDatabase = async (work: (client: Client) => Promise<unknown>): Promise<void> => {
+  const onDatabase = async <T>(work: (client: Client) => Promise<T>): Promise<T> => {
     const client = new Client({ connectionString: system.databaseUrl })
     await client.connect()
     try {
-      await work(client)
+      return await work(client)
     } finally {
       await client.end()
     }
   }
+  /** Every row of every table, in a few bytes each. */
+  const contents = (): Promise<unknown[]> =>
+    onDatabase(async (client) => {
+      const told: unknown[] = []
+      for (const table of tables) {
+        const digest = `md5(string_agg(row::text, ' ' order by row::text))`
+        const { rows } = await client.query(`select count(*)::int, ${digest} from public.${table} row`)
+        told.push({ table, ...rows[0] })
+      }
+      return told
+    })
   /** As of one moment, with the offsets that belong to the rows. */
   const backUp = (): Promise<void> =>
     onDatabase(async (client) => {
@@ -98,8 +111,16 @@ export function storeFaults(options: StoreFaultOptions): void {
       await options.secondSink?.(system, stores)
       for (const [at, coupon] of coupons.entries())
         await openCoupon(system, coupon, { stock: 10 ** (2 + (at % 4)), perUserLimit: 1 + (at % 3) })
-      const load = new Load({ system, random: new SeededRandom(seed), coupons, users: 5000, clients: 4 })
-      const watch = new VersionWatch(system, coupons)
+      await openCoupon(system, endless, { stock: 10 ** 9, perUserLimit: 1000 })
+      const sold = [...coupons, endless]
+      const load = new Load({
+        system,
+        random: new SeededRandom(seed),
+        coupons: sold,
+        users: 5000,
+        clients: 4,
+      })
+      const watch = new VersionWatch(system, sold)
       watch.start()
       load.start()
       await eventually('the lists work', async () => (await status(list)) === 200)
@@ -113,6 +134,7 @@ export function storeFaults(options: StoreFaultOptions): void {
       const away = systemClock.sleep.bind(systemClock, awayMs)
 
       await claimsWhile(async () => {
+        await watch.remember()
         sqlWire.cut()
         await eventually('the list is unavailable', async () => (await status(list)) === 503)
         await away()
@@ -120,6 +142,7 @@ export function storeFaults(options: StoreFaultOptions): void {
         expect(await status('/readyz')).toBe(200)
         sqlWire.restore()
         await eventually('the list is back', async () => (await status(list)) === 200)
+        await eventually('the rows go on', () => watch.sqlAhead())
       })
       await backUp()
 
@@ -150,10 +173,12 @@ export function storeFaults(options: StoreFaultOptions): void {
       await decided(system, claimIds.slice(-20))
       await loaded(system, endsOf(claimIds))
       expect(await watch.stop()).toEqual([])
+      const filledUnderLoad = await contents()
 
       // At rest nothing comes that would tell a sink of it.
       await Promise.all([redis.flushdb(), restore()])
       await loaded(system, endsOf(claimIds))
+      expect(await contents()).toEqual(filledUnderLoad)
       expect(await system.stop()).toBe(0)
       const { violations } = await verify(system, load.acknowledged)
       expect(violations).toEqual([])

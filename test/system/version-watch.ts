@@ -1,4 +1,4 @@
-/** Looks at both stores again and again: no coupon's version may ever go back. */
+/** Looks at both stores again and again: no coupon's version may ever go back, nor may the position of the rows. */
 import { Redis } from 'ioredis'
 import { Client } from 'pg'
 import { systemClock } from '#core'
@@ -11,10 +11,10 @@ export class VersionWatch {
   readonly #client: Client
   readonly #redis: Redis
   readonly #violations: string[] = []
-  /** The greatest version seen, by store and coupon. */
+  /** The greatest version seen, by store and coupon, and how far the rows are in each partition. */
   readonly #seen = new Map<string, number>()
-  /** What the SQL database had before it was changed by the test. */
-  #before = 0
+  /** What of it the SQL database had when it was remembered. */
+  #before: readonly (readonly [string, number])[] = []
   #running: Promise<void> | undefined
   #looking = false
 
@@ -31,17 +31,22 @@ export class VersionWatch {
   /** The test itself sets a store back: what was seen before does not count any more. */
   async pausing(change: () => Promise<unknown>): Promise<void> {
     await this.#halt()
-    this.#before = await this.#sqlVersions()
+    await this.remember()
     await change()
     this.#seen.clear()
     this.start()
   }
 
-  /** The SQL database has all again that it had before the last change, and more. */
-  async sqlAhead(): Promise<boolean> {
-    let sum = 0
-    for (const [name, version] of this.#seen) if (name.startsWith('sql')) sum += version
-    return sum > this.#before
+  /** What `sqlAhead` compares with from now on. */
+  async remember(): Promise<void> {
+    await this.#lookAtSql()
+    this.#before = [...this.#seen].filter(([name]) => name.startsWith('sql'))
+  }
+
+  /** Whether the SQL database has each thing again that it had, and results that came later. */
+  sqlAhead(): boolean {
+    const gained = this.#before.map(([name, before]) => (this.#seen.get(name) ?? 0) - before)
+    return gained.every((more) => more >= 0) && gained.some((more) => more > 0)
   }
 
   /** What went back, in words. */
@@ -61,7 +66,7 @@ export class VersionWatch {
     if (this.#seen.size === 0 && this.#running === undefined) await this.#client.connect()
     this.#looking = true
     while (this.#looking) {
-      await this.#sqlVersions()
+      await this.#lookAtSql()
       for (const coupon of this.#coupons) {
         const version = await this.#redis.hget(`coupon:view:${coupon}`, 'version')
         if (version !== null) this.#look('redis', coupon, Number(version))
@@ -70,21 +75,20 @@ export class VersionWatch {
     }
   }
 
-  /** The sum of all coupons' versions. */
-  async #sqlVersions(): Promise<number> {
+  async #lookAtSql(): Promise<void> {
     const made = await this.#client.query<{ table: string | null }>("select to_regclass('coupon') as table")
-    if (made.rows[0]?.table === null) return 0
-    const { rows } = await this.#client.query<{ id: string; version: string }>(
-      'select coupon_id as id, version::text from coupon',
+    if (made.rows[0]?.table === null) return
+    const { rows } = await this.#client.query<{ name: string; at: string }>(
+      `select coupon_id as name, version::text as at from coupon
+       union all select 'partition ' || partition, next_offset::text from sink_offset`,
     )
-    for (const { id, version } of rows) this.#look('sql', id, Number(version))
-    return rows.reduce((sum, { version }) => sum + Number(version), 0)
+    for (const { name, at } of rows) this.#look('sql', name, Number(at))
   }
 
-  #look(store: string, coupon: string, version: number): void {
-    const name = `${store} ${coupon}`
+  #look(store: string, what: string, at: number): void {
+    const name = `${store} ${what}`
     const before = this.#seen.get(name) ?? 0
-    if (version < before) this.#violations.push(`${name} went back from ${before} to ${version}`)
-    this.#seen.set(name, Math.max(before, version))
+    if (at < before) this.#violations.push(`${name} went back from ${before} to ${at}`)
+    this.#seen.set(name, Math.max(before, at))
   }
 }
