@@ -2,13 +2,13 @@
  * Who committed what, as the log has it: the producer id of each committed transaction leads to a transactional id, and
  * that names the stream thread.
  */
-import { readI64, silentLogger, systemClock } from '#core'
+import { readI64 } from '#core'
 import { batchField } from '#log'
-import { Cluster } from '../../log/kafka/cluster.ts'
+import type { Cluster } from '../../log/kafka/cluster.ts'
 import { committedBatches } from '../../log/kafka/committed-batches.ts'
-import { parseKafkaUrl } from '../../log/kafka/kafka-url.ts'
 import type { Api } from '../../log/kafka/protocol/wire.ts'
-import { everything } from '../kafka/exactly-once/aborted.ts'
+import { openCluster } from '../kafka/open-cluster.ts'
+import { wholePartition } from '../kafka/whole-topic.ts'
 import type { Takeover } from './processor-log.ts'
 import { turnsWithoutTakeover } from './turns.ts'
 
@@ -52,13 +52,7 @@ export class Owners {
   }
 
   static async open(brokers: string): Promise<Owners> {
-    const cluster = new Cluster({
-      ...parseKafkaUrl(`kafka://${brokers}`),
-      clock: systemClock,
-      logger: silentLogger,
-    })
-    await cluster.open(10_000)
-    return new Owners(cluster)
+    return new Owners(await openCluster(brokers))
   }
 
   /** Learns the producer ids of now. */
@@ -90,7 +84,7 @@ export class Owners {
   /** Of a partition's transactions, in the order of the log. */
   async #owners(topic: string, partition: number): Promise<string[]> {
     const owners: string[] = []
-    for await (const { partition: fetched, from } of everything(this.#cluster, topic, partition)) {
+    for await (const { fetched, from } of wholePartition(this.#cluster, topic, partition)) {
       for (const batch of committedBatches(fetched.records, from, fetched.aborted).batches) {
         const producerId = readI64(batch, batchField.producerId)
         owners.push(this.#threads.get(producerId) ?? `the unknown producer ${producerId}`)

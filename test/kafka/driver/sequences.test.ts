@@ -1,23 +1,18 @@
 /** Sequence numbers begin again after 2^31 - 1; an appender would need days to get there, so a batch is stamped with them. */
 import { expect, it } from 'vitest'
-import { silentLogger, systemClock } from '#core'
 import { RecordBatchBuilder } from '#log'
-import { Cluster } from '../../../log/kafka/cluster.ts'
-import { parseKafkaUrl } from '../../../log/kafka/kafka-url.ts'
 import { initProducerId, noProducer } from '../../../log/kafka/protocol/init-producer-id.ts'
 import { produce } from '../../../log/kafka/protocol/produce.ts'
 import { sequenceAfter, stamp } from '../../../log/kafka/stamp.ts'
 import { kafka } from '../../servers/kafka/index.ts'
+import { withCluster } from '../open-cluster.ts'
 import { connect, makeTopic, readValues } from './kafka-logs.ts'
 
 it('takes the batch across the end of the sequence, the one behind it, and each once', async () => {
   const { brokers, prefix } = kafka()
   const log = await connect(brokers)
   const topic = await makeTopic(log, `${prefix}topic`)
-  const { connection, bootstrap } = parseKafkaUrl(`kafka://${brokers}`)
-  const cluster = new Cluster({ bootstrap, connection, clock: systemClock, logger: silentLogger })
-  try {
-    await cluster.open(10_000)
+  await withCluster(brokers, async (cluster) => {
     await cluster.topic(topic)
     const leader = cluster.leader({ topic, partition: 0 })
     if (leader === undefined) throw new Error('there is no leader')
@@ -42,8 +37,6 @@ it('takes the batch across the end of the sequence, the one behind it, and each 
     expect(await send(['c', 'd', 'e', 'f', 'g'], across)).toEqual({ code: 0, baseOffset: 2 })
     expect(await send(['h'], behind)).toEqual({ code: 0, baseOffset: 7 })
     expect(await send(['?'], sequenceAfter(behind, 2))).toMatchObject({ code: 45 })
-  } finally {
-    await cluster.close()
-  }
+  })
   expect((await readValues(log, topic)).map(({ value }) => value).join('')).toBe('abcdefgh')
 })

@@ -1,8 +1,6 @@
 /** A transactional id that has run through nearly all epochs of its producer id, as after a day of busy commits. */
-import { silentLogger, systemClock } from '#core'
-import { Cluster } from '../../../log/kafka/cluster.ts'
-import { parseKafkaUrl } from '../../../log/kafka/kafka-url.ts'
 import { TransactionCoordinator } from '../../../log/kafka/transaction-coordinator.ts'
+import { withCluster } from '../open-cluster.ts'
 
 /** The last epoch is 32,767; some are left. */
 const lastEpoch = 32_740
@@ -26,25 +24,20 @@ export function producerIdOf(brokers: string, transactionalId: string): Promise<
   return withCoordinator(brokers, transactionalId, async ({ producer }) => producer.id)
 }
 
-async function withCoordinator<T>(
+function withCoordinator<T>(
   brokers: string,
   transactionalId: string,
   use: (coordinator: TransactionCoordinator) => Promise<T>,
 ): Promise<T> {
-  const cluster = new Cluster({
-    ...parseKafkaUrl(`kafka://${brokers}`),
-    clock: systemClock,
-    logger: silentLogger,
+  return withCluster(brokers, async (cluster) => {
+    const connections = cluster.connections()
+    try {
+      const parts = { cluster, connections, transactionalId, timeoutMs: 10_000 }
+      const coordinator = new TransactionCoordinator(parts)
+      await coordinator.takeOver()
+      return await use(coordinator)
+    } finally {
+      await connections.close()
+    }
   })
-  await cluster.open(30_000)
-  const connections = cluster.connections()
-  try {
-    const parts = { cluster, connections, transactionalId, timeoutMs: 10_000 }
-    const coordinator = new TransactionCoordinator(parts)
-    await coordinator.takeOver()
-    return await use(coordinator)
-  } finally {
-    await connections.close()
-    await cluster.close()
-  }
 }

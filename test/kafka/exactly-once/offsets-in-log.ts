@@ -3,14 +3,12 @@
  * time would miss some; and a coordinator that has just taken over may answer with older ones for a moment when it is
  * not asked for what is stable.
  */
-import { silentLogger, systemClock } from '#core'
 import { RecordCursor } from '#log'
 import type { PartitionOffset } from '#log'
-import { Cluster } from '../../../log/kafka/cluster.ts'
 import { committedBatches } from '../../../log/kafka/committed-batches.ts'
-import { parseKafkaUrl } from '../../../log/kafka/kafka-url.ts'
 import { AnswerReader } from '../../../log/kafka/protocol/wire.ts'
-import { everything } from './aborted.ts'
+import { withCluster } from '../open-cluster.ts'
+import { wholeTopic } from '../whole-topic.ts'
 
 const topic = '__consumer_offsets'
 /** Of keys: 0 and 1 are committed offsets, others are of groups themselves. */
@@ -21,31 +19,20 @@ const offsetKeyVersionMax = 1
  * Errors: there are none at all.
  */
 export async function offsetsInLog(brokers: string, group: string): Promise<PartitionOffset[]> {
-  const cluster = new Cluster({
-    ...parseKafkaUrl(`kafka://${brokers}`),
-    clock: systemClock,
-    logger: silentLogger,
-  })
-  await cluster.open(30_000)
   const found: PartitionOffset[] = []
-  try {
-    const { partitions = [] } = (await cluster.topic(topic)) ?? {}
-    for (const partition of partitions.keys()) {
-      for await (const { partition: fetched, from } of everything(cluster, topic, partition)) {
-        const { batches } = committedBatches(fetched.records, from, fetched.aborted)
-        for (const cursor = new RecordCursor(batches, from); cursor.next();) {
-          const place = placeOf(cursor.key(), group)
-          // A tombstone forgets what was committed.
-          const value = cursor.value()
-          if (place !== undefined && value !== null) found.push({ ...place, offset: offsetOf(value) })
-        }
+  await withCluster(brokers, async (cluster) => {
+    for await (const { fetched, from } of wholeTopic(cluster, topic)) {
+      const { batches } = committedBatches(fetched.records, from, fetched.aborted)
+      for (const cursor = new RecordCursor(batches, from); cursor.next();) {
+        const place = placeOf(cursor.key(), group)
+        // A tombstone forgets what was committed.
+        const value = cursor.value()
+        if (place !== undefined && value !== null) found.push({ ...place, offset: offsetOf(value) })
       }
     }
-    if (found.length === 0) throw new Error(`no offset of group ${group} is in ${topic}`)
-    return found
-  } finally {
-    await cluster.close()
-  }
+  })
+  if (found.length === 0) throw new Error(`no offset of group ${group} is in ${topic}`)
+  return found
 }
 
 /** OffsetCommitKey: version, group, topic, partition. */
