@@ -5,6 +5,7 @@ import { initProducerId, noProducer } from '../../../log/kafka/protocol/init-pro
 import { produce } from '../../../log/kafka/protocol/produce.ts'
 import { sequenceAfter, stamp } from '../../../log/kafka/stamp.ts'
 import { kafka } from '../../servers/kafka/index.ts'
+import { eventually } from '../../system/eventually.ts'
 import { withCluster } from '../open-cluster.ts'
 import { connect, makeTopic, readValues } from './kafka-logs.ts'
 
@@ -17,7 +18,13 @@ it('takes the batch across the end of the sequence, the one behind it, and each 
     const leader = cluster.leader({ topic, partition: 0 })
     if (leader === undefined) throw new Error('there is no leader')
     const identity = { transactionalId: null, timeoutMs: -1, producer: noProducer }
-    const { producer } = await cluster.any(initProducerId, identity)
+    let producer = noProducer
+    // A broker that has just started has no ids to give yet.
+    await eventually('there is a producer id', async () => {
+      const answer = await cluster.any(initProducerId, identity)
+      producer = answer.producer
+      return answer.code === 0
+    })
     const send = async (values: readonly string[], sequence: number): Promise<unknown> => {
       const records = new RecordBatchBuilder()
       for (const value of values) records.append(null, value, 1000)
