@@ -15,7 +15,7 @@ import { Load } from '../system/load.ts'
 import { checkAnswers, checkKeys, checkNonces } from '../system/one-outcome.ts'
 import { eventually } from '../system/eventually.ts'
 import { decided, endsOf, loaded } from '../system/settled.ts'
-import { checkStateDirectories } from '../system/state-directories.ts'
+import { checkStateDirectories, everyTask } from '../system/state-directories.ts'
 import { System } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
 import type { ChaosOptions } from './options.ts'
@@ -146,11 +146,7 @@ export async function chaos({ ms, seed, brokers, processes, logs }: ChaosOptions
 
     const { violations, histories } = await verify(system, load.acknowledged, last.stateDir)
     const results = histories.flatMap((history) => history.results)
-    const tasks = Array.from({ length: partitions }, (_, partition) => ({
-      id: `0_${partition}`,
-      partition,
-      stores,
-    }))
+    const tasks = everyTask([stores], partitions)
     const copies = await system.withLog((log) =>
       checkStateDirectories(log, system.appId, processors.stateDirs, tasks),
     )

@@ -1,8 +1,8 @@
 /** Reads the whole log read_committed and holds every output to the fold of its input prefix. */
 import type { Log } from '#log'
 import { fetchTopic } from '../system/read-topic.ts'
-import { checkStateDirectories } from '../system/state-directories.ts'
-import type { CheckedDirectories, CheckedTask } from '../system/state-directories.ts'
+import { checkStateDirectories, everyTask } from '../system/state-directories.ts'
+import type { CheckedDirectories } from '../system/state-directories.ts'
 import { GroupCheck, PartitionCheck, groupInput } from './checks.ts'
 import type { InputRecord } from './checks.ts'
 import { folds, fromHeader, partitions, subtopologyStores } from './topology.ts'
@@ -49,13 +49,7 @@ export function checkStates(
 }
 
 /** Of both subtopologies. */
-export const tasks: readonly CheckedTask[] = subtopologyStores.flatMap((stores, subtopology) =>
-  Array.from({ length: partitions }, (_, partition) => ({
-    id: `${subtopology}_${partition}`,
-    partition,
-    stores,
-  })),
-)
+export const tasks = everyTask(subtopologyStores, partitions)
 
 async function readInput(log: Log, topic: string): Promise<InputRecord[][]> {
   const input: InputRecord[][] = Array.from({ length: partitions }, () => [])

@@ -14,6 +14,17 @@ export interface CheckedTask {
   readonly stores: readonly StoreSpec[]
 }
 
+/** Every task of an application with the same number of partitions everywhere. @param stores by subtopology */
+export function everyTask(stores: readonly (readonly StoreSpec[])[], partitions: number): CheckedTask[] {
+  return stores.flatMap((own, subtopology) =>
+    Array.from({ length: partitions }, (_, partition) => ({
+      id: `${subtopology}_${partition}`,
+      partition,
+      stores: own,
+    })),
+  )
+}
+
 export interface CheckedDirectories {
   readonly violations: readonly string[]
   /** How many states were compared: of one task in one directory. */
