@@ -1,5 +1,6 @@
 import { FetchedRecords } from './fetched-records.ts'
 import type { PartitionOffset, TopicPartition } from './log.ts'
+import { partitionName } from './topic-partition.ts'
 
 /** A partition that a reader follows; replaced with every change, so that late answers are told apart. */
 export interface FollowedPartition extends PartitionOffset {
@@ -27,26 +28,26 @@ export class FollowedPartitions {
   }
 
   seek({ topic, partition }: TopicPartition, offset: number): void {
-    const name = nameOf(topic, partition)
+    const name = partitionName({ topic, partition })
     this.#followed.set(name, { topic, partition, offset, paused: this.#followed.get(name)?.paused ?? false })
     this.#changed()
   }
 
-  remove({ topic, partition }: TopicPartition): void {
-    this.#followed.delete(nameOf(topic, partition))
+  remove(place: TopicPartition): void {
+    this.#followed.delete(partitionName(place))
     this.#changed()
   }
 
-  setPaused({ topic, partition }: TopicPartition, paused: boolean): void {
-    const name = nameOf(topic, partition)
+  setPaused(place: TopicPartition, paused: boolean): void {
+    const name = partitionName(place)
     const followed = this.#followed.get(name)
     if (followed === undefined || followed.paused === paused) return
     this.#followed.set(name, { ...followed, paused })
     this.#changed()
   }
 
-  position({ topic, partition }: TopicPartition): number | undefined {
-    return this.#followed.get(nameOf(topic, partition))?.offset
+  position(place: TopicPartition): number | undefined {
+    return this.#followed.get(partitionName(place))?.offset
   }
 
   /** What is not paused, beginning with another partition each time. */
@@ -62,15 +63,11 @@ export class FollowedPartitions {
     for (const { index, nextOffset, highWatermark, batches } of answers) {
       const followed = asked[index] as FollowedPartition
       const { topic, partition, offset: startOffset } = followed
-      const name = nameOf(topic, partition)
+      const name = partitionName(followed)
       if (this.#followed.get(name) !== followed) continue
       this.#followed.set(name, { ...followed, offset: nextOffset })
       taken.push(new FetchedRecords({ topic, partition, startOffset, nextOffset, highWatermark, batches }))
     }
     return taken
   }
-}
-
-function nameOf(topic: string, partition: number): string {
-  return `${topic}-${partition}`
 }

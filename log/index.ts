@@ -1,6 +1,6 @@
 export * from './errors.ts'
-export * from './every-partition.ts'
 export * from './fetched-records.ts'
 export * from './log.ts'
 export * from './partitioner.ts'
 export * from './record-batch.ts'
+export * from './topic-partition.ts'

@@ -1,8 +1,9 @@
 import { expect } from 'vitest'
+import { partitionName } from '../index.ts'
 import type { Assignor, GroupMetadata, Log, Membership } from '../index.ts'
 import { freshName, readAll, valuesOf } from './harness.ts'
 import type { Define } from './harness.ts'
-import { nameOf, stickyAssignor } from './sticky-assignor.ts'
+import { stickyAssignor } from './sticky-assignor.ts'
 import { alone, committed, request } from './transactions.ts'
 
 /** Longer than a session may last after its member died. */
@@ -39,7 +40,7 @@ export class TestMember {
         assigned: async (partitions, userData) => {
           this.userData = Buffer.from(userData).toString()
           for (const partition of partitions) {
-            this.owned.add(nameOf(partition))
+            this.owned.add(partitionName(partition))
             this.events.push(`${this.name} assigned ${partition.partition}`)
           }
         },
@@ -47,13 +48,13 @@ export class TestMember {
           for (const { partition } of partitions) this.events.push(`${this.name} revoking ${partition}`)
           await this.hold
           for (const partition of partitions) {
-            this.owned.delete(nameOf(partition))
+            this.owned.delete(partitionName(partition))
             this.events.push(`${this.name} revoked ${partition.partition}`)
           }
         },
         lost: async (partitions) => {
           for (const partition of partitions) {
-            this.owned.delete(nameOf(partition))
+            this.owned.delete(partitionName(partition))
             this.events.push(`${this.name} lost ${partition.partition}`)
           }
         },

@@ -1,5 +1,5 @@
-import { everyPartition } from '../index.ts'
-import type { Assignor, TopicPartition } from '../index.ts'
+import { everyPartition, partitionName } from '../index.ts'
+import type { Assignor } from '../index.ts'
 
 /** Balanced and sticky: everyone keeps what it owns up to its share; the rest goes round. */
 export const stickyAssignor: Assignor = (members, partitionCounts) => {
@@ -9,20 +9,16 @@ export const stickyAssignor: Assignor = (members, partitionCounts) => {
   const taken = new Set<string>()
   const kept = sorted.map((member) => {
     const mine = all
-      .filter((one) => member.owned.some((owned) => nameOf(owned) === nameOf(one)))
+      .filter((one) => member.owned.some((owned) => partitionName(owned) === partitionName(one)))
       .slice(0, share)
-    for (const one of mine) taken.add(nameOf(one))
+    for (const one of mine) taken.add(partitionName(one))
     return { memberId: member.memberId, partitions: mine }
   })
-  for (const one of all.filter((left) => !taken.has(nameOf(left)))) {
+  for (const one of all.filter((left) => !taken.has(partitionName(left)))) {
     kept.toSorted((a, b) => a.partitions.length - b.partitions.length)[0]?.partitions.push(one)
   }
   const greetings = sorted.map((member) => Buffer.from(member.userData).toString()).join(',')
   return new Map(
     kept.map(({ memberId, partitions }) => [memberId, { partitions, userData: Buffer.from(greetings) }]),
   )
-}
-
-export function nameOf({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`
 }

@@ -91,7 +91,3 @@ export class GroupMember {
     asking(sent.event)
   }
 }
-
-export function partitionName({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`
-}

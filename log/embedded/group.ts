@@ -1,7 +1,8 @@
 import type { Logger } from '#core'
 import { messageOf } from '#core'
+import { partitionName } from '../index.ts'
 import type { MemberAssignment, TopicPartition } from '../index.ts'
-import { partitionName } from './group-member.ts'
+import { assignmentProblem } from '../assignment-problem.ts'
 import type { GroupMember } from './group-member.ts'
 
 /**
@@ -105,12 +106,15 @@ export class Group {
       partitionCounts: this.#partitionCounts(members),
     })
     if (this.#changed || reply === undefined) return
-    const problem = reply.failure ?? problemOf(reply.assignment, members)
-    if (problem !== undefined || reply.assignment === undefined) {
+    const { assignment } = reply
+    const problem =
+      reply.failure ??
+      (assignment === undefined ? 'the assignor gave no assignment' : assignmentProblem(assignment, members))
+    if (problem !== undefined || assignment === undefined) {
       this.#logger.error({ group: this.#name, problem }, 'group.assignor-failed')
       return
     }
-    await this.#move(members, reply.assignment)
+    await this.#move(members, assignment)
   }
 
   async #move(
@@ -183,22 +187,4 @@ async function assign(
   if (member.gone || member.leaving) return
   for (const partition of partitions) member.owned.set(partitionName(partition), partition)
   await member.tell({ kind: 'assigned', generation, partitions, userData })
-}
-
-/** Why an assignment cannot be used: every partition has one owner, and owners are members. */
-function problemOf(
-  assignment: ReadonlyMap<string, MemberAssignment> | undefined,
-  members: readonly GroupMember[],
-): string | undefined {
-  if (assignment === undefined) return 'the assignor gave no assignment'
-  const ids = new Set(members.map((member) => member.memberId))
-  const seen = new Set<string>()
-  for (const [memberId, { partitions }] of assignment) {
-    if (!ids.has(memberId)) return `${memberId} is not a member`
-    for (const name of partitions.map(partitionName)) {
-      if (seen.has(name)) return `${name} was given to two members`
-      seen.add(name)
-    }
-  }
-  return undefined
 }

@@ -1,9 +1,8 @@
 import { messageOf } from '#core'
 import type { Logger } from '#core'
-import { logError } from '../index.ts'
+import { logError, partitionName } from '../index.ts'
 import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '../index.ts'
 import type { BrokerApi, GroupEvent, GroupReply } from './broker-api.ts'
-import { partitionName } from './group-member.ts'
 
 /** A member's side: asks the coordinator for one event after the other and answers each when the listener is done. */
 export class EmbeddedMembership implements Membership {

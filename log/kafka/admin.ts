@@ -1,4 +1,4 @@
-import { logError } from '../index.ts'
+import { logError, partitionName } from '../index.ts'
 import type {
   CommittedOffset,
   LogAdmin,
@@ -9,7 +9,7 @@ import type {
   TopicSpec,
 } from '../index.ts'
 import { brokerError, code, isCoordinatorMoved, isRetriable } from './broker-errors.ts'
-import { askLeaders, nameOf } from './by-leader.ts'
+import { askLeaders } from './by-leader.ts'
 import type { Cluster } from './cluster.ts'
 import { NoAnswer } from './no-answer.ts'
 import { deleteRecords } from './protocol/delete-records.ts'
@@ -123,9 +123,9 @@ export class KafkaAdmin implements LogAdmin {
       if (refused !== undefined && !isRetriable(refused.code))
         throw brokerError(refused.code, `offsets of group ${group}`)
       if (offsets.every((one) => one.code === code.none)) {
-        const found = new Map(offsets.map((one) => [nameOf(one), one]))
+        const found = new Map(offsets.map((one) => [partitionName(one), one]))
         return partitions.map(({ topic, partition }) => {
-          const one = found.get(nameOf({ topic, partition }))
+          const one = found.get(partitionName({ topic, partition }))
           const offset = one === undefined || one.offset < 0 ? undefined : one.offset
           return { topic, partition, offset, metadata: one?.metadata ?? '' }
         })

@@ -11,13 +11,12 @@
  * refused in passing and the second taken, the order would be gone. So one batch at a time is sent until one is
  * acknowledged, and again after a failure or a silence.
  */
-import { RecordBatchBuilder, RecordCursor, logError } from '../index.ts'
+import { RecordBatchBuilder, RecordCursor, logError, partitionName } from '../index.ts'
 import type { TopicPartition } from '../index.ts'
 import { AppendBatch } from './append-batch.ts'
 import { appendVerdict } from './append-verdict.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { brokerError, isLeaderMoved, nameOfCode } from './broker-errors.ts'
-import { nameOf } from './by-leader.ts'
 import type { ProducerIdentity } from './protocol/init-producer-id.ts'
 import { sequenceAfter } from './stamp.ts'
 
@@ -111,7 +110,7 @@ export class AppendLane implements TopicPartition {
       this.#settle(batch)
     } else {
       batch.lastCode = code
-      batch.lastError = brokerError(code, `append to ${nameOf(this)}`, message)
+      batch.lastError = brokerError(code, `append to ${partitionName(this)}`, message)
       if (verdict === 'again-unknown') batch.ambiguous = true
       this.#failing = true
     }
@@ -235,7 +234,7 @@ function reasonOf(reason: unknown): string {
 function unknown(place: TopicPartition, reason: unknown): Error {
   return logError(
     'LOG_APPEND_UNKNOWN',
-    `Records for ${nameOf(place)} may be in the log or not: ${reasonOf(reason)}`,
+    `Records for ${partitionName(place)} may be in the log or not: ${reasonOf(reason)}`,
     { cause: reason },
   )
 }
@@ -243,7 +242,7 @@ function unknown(place: TopicPartition, reason: unknown): Error {
 function notAppended(place: TopicPartition, reason: unknown): Error {
   return logError(
     'LOG_APPEND_FAILED',
-    `Records for ${nameOf(place)} were not appended: ${reasonOf(reason)} Append them again.`,
+    `Records for ${partitionName(place)} were not appended: ${reasonOf(reason)} Append them again.`,
     { cause: reason },
   )
 }

@@ -1,6 +1,6 @@
 /** Sends the batches of an appender's partitions: one request a leader at a time holds one batch of each partition. */
 import type { Clock } from '#core'
-import { logError } from '../index.ts'
+import { logError, partitionName } from '../index.ts'
 import { unknownTopic } from '../topic-settings.ts'
 import type { AppendBatch } from './append-batch.ts'
 import { inFlightMax } from './append-lane.ts'
@@ -8,7 +8,6 @@ import type { AppendLane } from './append-lane.ts'
 import { addressName } from './broker-connection.ts'
 import type { BrokerAddress, BrokerConnection } from './broker-connection.ts'
 import { brokerError, code, isRetriable } from './broker-errors.ts'
-import { nameOf } from './by-leader.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connections } from './connections.ts'
 import { NoAnswer } from './no-answer.ts'
@@ -191,10 +190,10 @@ export class AppendSender {
     if (heard === undefined) this.#onUnknownTopic(topic)
     for (const lane of this.#lanes) {
       if (lane.topic !== topic) continue
-      if (heard?.partitions[lane.partition] === undefined) lane.failWaiting(unknownTopic(nameOf(lane)))
+      if (heard?.partitions[lane.partition] === undefined) lane.failWaiting(unknownTopic(partitionName(lane)))
       lane.needsLeader = false
       if (this.#cluster.leader(lane) === undefined) {
-        lane.trouble = new NoAnswer(`${nameOf(lane)} has no leader.`, false)
+        lane.trouble = new NoAnswer(`${partitionName(lane)} has no leader.`, false)
         lane.retryAt = this.#clock.now() + troubleWaitMs
       }
     }
@@ -239,9 +238,9 @@ export class AppendSender {
       const now = this.#clock.now()
       if (this.#isTroubled) this.#cluster.logger.info({}, 'appending to Kafka goes on')
       this.#isTroubled = false
-      const answers = new Map(produced.map((answer) => [nameOf(answer), answer]))
+      const answers = new Map(produced.map((answer) => [partitionName(answer), answer]))
       for (const { lane, batch } of sent) {
-        const answer = answers.get(nameOf(lane))
+        const answer = answers.get(partitionName(lane))
         if (answer === undefined)
           lane.unanswered(batch, true, new Error('Kafka left it out of its answer.'), now)
         else {
@@ -294,6 +293,6 @@ export class AppendSender {
 }
 
 function stopped(lane: AppendLane): Error {
-  const message = `Records for ${nameOf(lane)} were not appended: this process stops. Append them again elsewhere.`
+  const message = `Records for ${partitionName(lane)} were not appended: this process stops. Append them again elsewhere.`
   return logError('LOG_APPEND_FAILED', message)
 }

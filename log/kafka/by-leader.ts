@@ -1,3 +1,4 @@
+import { partitionName } from '../index.ts'
 import type { TopicPartition } from '../index.ts'
 import type { BrokerAddress } from './broker-connection.ts'
 import { addressName } from './broker-connection.ts'
@@ -7,11 +8,6 @@ import { NoAnswer, unavailable } from './no-answer.ts'
 
 interface Answered {
   readonly code: number
-}
-
-/** A key for maps of partitions. */
-export function nameOf({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`
 }
 
 /**
@@ -28,17 +24,18 @@ export async function askLeaders<T extends TopicPartition, Answer extends TopicP
   let failure: unknown
   let unknowns = 0
   for (;;) {
-    const left = partitions.filter((partition) => !answers.has(nameOf(partition)))
-    if (left.length === 0) return partitions.map((partition) => answers.get(nameOf(partition)) as Answer)
+    const left = partitions.filter((partition) => !answers.has(partitionName(partition)))
+    if (left.length === 0)
+      return partitions.map((partition) => answers.get(partitionName(partition)) as Answer)
     await cluster.patiently('topics', () => checkKnown(cluster, left))
     const asking = [...groupedByLeader(cluster, left)].map(async ({ leader, asked }) => {
       for (const answer of await ask(leader, asked)) {
-        if (answer.code === code.none) answers.set(nameOf(answer), answer)
-        else if (isRetriable(answer.code)) failure = brokerError(answer.code, nameOf(answer))
-        else throw brokerError(answer.code, nameOf(answer))
+        if (answer.code === code.none) answers.set(partitionName(answer), answer)
+        else if (isRetriable(answer.code)) failure = brokerError(answer.code, partitionName(answer))
+        else throw brokerError(answer.code, partitionName(answer))
         // Named by metadata a moment ago: its leader is about to know it too, or it was deleted meanwhile.
         if (answer.code === code.unknownTopicOrPartition && ++unknowns > unknownsMax)
-          throw brokerError(answer.code, nameOf(answer))
+          throw brokerError(answer.code, partitionName(answer))
       }
     })
     for (const result of await Promise.allSettled(asking)) {
@@ -59,7 +56,7 @@ async function checkKnown(cluster: Cluster, partitions: readonly TopicPartition[
   for (const place of partitions) {
     const topic = await cluster.topic(place.topic)
     if (topic?.partitions[place.partition] === undefined)
-      throw brokerError(code.unknownTopicOrPartition, nameOf(place))
+      throw brokerError(code.unknownTopicOrPartition, partitionName(place))
   }
 }
 

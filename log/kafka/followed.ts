@@ -1,5 +1,5 @@
+import { partitionName } from '../index.ts'
 import type { PartitionOffset, TopicPartition } from '../index.ts'
-import { nameOf } from './by-leader.ts'
 
 /** A partition a reader follows. A seek makes another one, so that answers to the former are told apart. */
 export interface Followed extends PartitionOffset {
@@ -17,12 +17,12 @@ export class FollowedPartitions {
   #rotation = 0
 
   get(place: TopicPartition): Followed | undefined {
-    return this.#byName.get(nameOf(place))
+    return this.#byName.get(partitionName(place))
   }
 
   seek({ topic, partition }: TopicPartition, offset: number): void {
     const paused = this.get({ topic, partition })?.paused ?? false
-    this.#byName.set(nameOf({ topic, partition }), {
+    this.#byName.set(partitionName({ topic, partition }), {
       topic,
       partition,
       offset,
@@ -33,7 +33,7 @@ export class FollowedPartitions {
   }
 
   remove(place: TopicPartition): void {
-    this.#byName.delete(nameOf(place))
+    this.#byName.delete(partitionName(place))
   }
 
   /** False once it was moved or removed. */

@@ -1,6 +1,6 @@
 /** Sends the records and offsets of one transaction, retrying what may be retried. */
 import { isMillraceError, messageOf } from '#core'
-import { batchAttribute, batchField, logError } from '../index.ts'
+import { batchAttribute, batchField, logError, partitionName } from '../index.ts'
 import type { TopicPartition, TransactionRequest } from '../index.ts'
 import { fittingBatches } from '../fitting-batches.ts'
 import { unknownTopic } from '../topic-settings.ts'
@@ -8,7 +8,6 @@ import type { Backoff } from './backoff.ts'
 import { brokerError, code } from './broker-errors.ts'
 import { addressName } from './broker-connection.ts'
 import type { BrokerAddress } from './broker-connection.ts'
-import { nameOf } from './by-leader.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connections } from './connections.ts'
 import { NoAnswer, outward } from './no-answer.ts'
@@ -63,7 +62,7 @@ export class TransactionWriter {
     for (const [append, { topic, partition, records }] of appends.entries()) {
       const { partitions, maxMessageBytes } = await this.#topics.lookUp(topic)
       if (partition >= partitions) throw unknownTopic(`${topic}-${partition}`)
-      const name = nameOf({ topic, partition })
+      const name = partitionName({ topic, partition })
       let write = writes.get(name)
       if (write === undefined) writes.set(name, (write = { topic, partition, batches: [] }))
       for (const bytes of fittingBatches(records, maxMessageBytes, topic)) {
@@ -105,7 +104,7 @@ export class TransactionWriter {
           continue
         }
         for (const write of result.asked) {
-          const answer = result.answers.get(nameOf(write))
+          const answer = result.answers.get(partitionName(write))
           const verdict = answer === undefined ? 'retry' : sendVerdict(answer.code)
           if (answer === undefined || verdict === 'ok') {
             if (answer !== undefined) settle(write, answer, ends)
@@ -205,7 +204,7 @@ export class TransactionWriter {
           batches.slice(0, 1).map(({ bytes }) => ({ topic, partition, bytes })),
         ),
       })
-      return { asked, answers: new Map(answers.map((answer) => [nameOf(answer), answer])) }
+      return { asked, answers: new Map(answers.map((answer) => [partitionName(answer), answer])) }
     } catch (failure) {
       return { asked, failure }
     }
@@ -230,7 +229,7 @@ export class TransactionWriter {
   }
 
   #refused(write: PartitionWrites, answer: ProducedPartition): Error {
-    const error = brokerError(answer.code, `append to ${nameOf(write)}`, answer.message)
+    const error = brokerError(answer.code, `append to ${partitionName(write)}`, answer.message)
     const isTooLarge = answer.code === code.messageTooLarge || answer.code === code.recordListTooLarge
     if (!isTooLarge) return error
     // The limit was lowered since it was looked up; the next transaction is cut by the new one.

@@ -1,5 +1,5 @@
 /** Committed offsets of groups, with those that open transactions would commit. */
-import { logError } from '../index.ts'
+import { logError, partitionName } from '../index.ts'
 import type { CommittedOffset, PartitionOffset, TopicPartition } from '../index.ts'
 import type { Durability } from './durability.ts'
 
@@ -72,7 +72,9 @@ export class GroupOffsets {
     for (const pending of this.#pending.values()) {
       for (const entry of pending) {
         if (entry.group !== group) continue
-        if (entry.offsets.some((one) => partitions.some((other) => nameOf(one) === nameOf(other))))
+        if (
+          entry.offsets.some((one) => partitions.some((other) => partitionName(one) === partitionName(other)))
+        )
           return false
       }
     }
@@ -87,7 +89,7 @@ export class GroupOffsets {
   committed(group: string, partitions: readonly TopicPartition[]): CommittedOffset[] {
     const known = this.#committed.get(group)
     return partitions.map(({ topic, partition }) => {
-      const found = known?.get(nameOf({ topic, partition }))
+      const found = known?.get(partitionName({ topic, partition }))
       return { topic, partition, offset: found?.offset, metadata: found?.metadata ?? '' }
     })
   }
@@ -109,7 +111,7 @@ export class GroupOffsets {
     const known = this.#committed.get(group) ?? new Map<string, Committed>()
     this.#committed.set(group, known)
     for (const { topic, partition, offset, metadata } of offsets) {
-      const name = nameOf({ topic, partition })
+      const name = partitionName({ topic, partition })
       if ((known.get(name)?.appended ?? -1) > appended) continue
       known.set(name, { offset, metadata, appended })
       this.history.push({ group, topic, partition, offset })
@@ -122,8 +124,4 @@ export function unstableOffsets(group: string): Error {
     'LOG_UNSTABLE_OFFSETS',
     `Offsets of group ${group} belong to a transaction that is not decided yet. Try again.`,
   )
-}
-
-function nameOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`
 }

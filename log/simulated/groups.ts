@@ -3,7 +3,7 @@
  * one partition after the other, and each member has an epoch of its own that fences its commits. The assignor is the
  * members' own function and runs here.
  */
-import { logError } from '../index.ts'
+import { logError, partitionName } from '../index.ts'
 import type { Assignor, GroupMetadata, MemberAssignment, TopicPartition } from '../index.ts'
 import type { Scheduler } from './scheduler.ts'
 
@@ -234,7 +234,9 @@ function heldBy({ granted, reported, revoking }: Member): Map<string, TopicParti
 }
 
 export function named(partitions: readonly TopicPartition[]): Map<string, TopicPartition> {
-  return new Map(partitions.map(({ topic, partition }) => [`${topic}-${partition}`, { topic, partition }]))
+  return new Map(
+    partitions.map(({ topic, partition }) => [partitionName({ topic, partition }), { topic, partition }]),
+  )
 }
 
 function fenced(group: string, memberId: string, why: string, context: { replaced?: boolean } = {}): Error {

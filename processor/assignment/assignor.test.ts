@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { everyPartition, partitionName } from '#log'
 import type { MemberSubscription, TopicPartition } from '#log'
 import { TopologyBuilder, utf8 } from '#topology'
 import { taskAssignor } from './assignor.ts'
@@ -21,7 +22,6 @@ const member = (memberId: string, owned: readonly TopicPartition[] = []): Member
   userData: new Uint8Array(0),
   owned,
 })
-const name = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
 
 test('partitions of one task go to one member', () => {
   const assignment = assign(
@@ -58,9 +58,9 @@ test('whatever members own: every partition has one owner, loads differ by one t
       }
       const members = memberIds.map((id) => member(id, owned.get(id)))
       const assignment = assign(members, partitionCounts)
-      const given = [...assignment.values()].flatMap(({ partitions }) => partitions.map(name))
+      const given = [...assignment.values()].flatMap(({ partitions }) => partitions.map(partitionName))
       const all = [...partitionCounts].flatMap(([topic, count]) =>
-        Array.from({ length: count }, (_, partition) => name({ topic, partition })),
+        everyPartition(topic, count).map(partitionName),
       )
       expect(given.toSorted()).toEqual(all.toSorted())
       const loads = [...assignment.values()].map(

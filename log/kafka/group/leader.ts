@@ -1,6 +1,7 @@
 /** The leader's part: from what all members said to what each of them gets. Pure. */
+import { partitionName } from '../../index.ts'
 import type { Assignor, MemberAssignment, TopicPartition } from '../../index.ts'
-import { nameOf } from '../by-leader.ts'
+import { assignmentProblem } from '../../assignment-problem.ts'
 import type { Subscription } from './consumer-protocol.ts'
 
 export interface Member extends Subscription {
@@ -18,7 +19,7 @@ interface Claim {
 function claimsOf(members: readonly Member[]): ReadonlyMap<string, Claim> {
   const claims = new Map<string, Claim>()
   for (const { memberId, owned, generation } of members) {
-    for (const name of owned.map(nameOf)) {
+    for (const name of owned.map(partitionName)) {
       const other = claims.get(name)
       if (other === undefined) claims.set(name, { memberId, generation, disputed: false })
       else if (other.generation < generation) claims.set(name, { memberId, generation, disputed: true })
@@ -41,17 +42,17 @@ export function assignmentsOf(
   const claims = claimsOf(members)
   // What two claim goes to neither until both have given it back.
   const isFree = (memberId: string, partition: TopicPartition): boolean => {
-    const claim = claims.get(nameOf(partition))
+    const claim = claims.get(partitionName(partition))
     return claim === undefined || (claim.memberId === memberId && !claim.disputed)
   }
   const subscriptions = members.map(({ memberId, topics, userData, owned }) => ({
     memberId,
     topics,
     userData,
-    owned: owned.filter((partition) => claims.get(nameOf(partition))?.memberId === memberId),
+    owned: owned.filter((partition) => claims.get(partitionName(partition))?.memberId === memberId),
   }))
   const wanted = assignor(subscriptions, partitionCounts)
-  const problem = problemOf(wanted, members)
+  const problem = assignmentProblem(wanted, members)
   if (problem !== undefined)
     throw new TypeError(`The assignor gave an assignment that cannot be: ${problem}.`)
   return new Map(
@@ -66,7 +67,7 @@ export function assignmentsOf(
 export function unchanged(members: readonly Member[]): ReadonlyMap<string, MemberAssignment> {
   const claims = claimsOf(members)
   const isKept = (memberId: string, partition: TopicPartition): boolean => {
-    const claim = claims.get(nameOf(partition))
+    const claim = claims.get(partitionName(partition))
     return claim?.memberId === memberId && !claim.disputed
   }
   return new Map(
@@ -75,20 +76,4 @@ export function unchanged(members: readonly Member[]): ReadonlyMap<string, Membe
       { partitions: owned.filter((partition) => isKept(memberId, partition)), userData: new Uint8Array() },
     ]),
   )
-}
-
-function problemOf(
-  assignment: ReadonlyMap<string, MemberAssignment>,
-  members: readonly Member[],
-): string | undefined {
-  const ids = new Set(members.map(({ memberId }) => memberId))
-  const seen = new Set<string>()
-  for (const [memberId, { partitions }] of assignment) {
-    if (!ids.has(memberId)) return `${memberId} is not a member`
-    for (const name of partitions.map(nameOf)) {
-      if (seen.has(name)) return `${name} was given to two members`
-      seen.add(name)
-    }
-  }
-  return undefined
 }

@@ -8,11 +8,10 @@
 import type { ConnectionOptions } from '@platformatic/kafka'
 import { invariant, messageOf } from '#core'
 import type { Logger } from '#core'
-import { logError } from '../../index.ts'
+import { logError, partitionName } from '../../index.ts'
 import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '../../index.ts'
 import type { BrokerAddress } from '../broker-connection.ts'
 import { brokerError, code, isCoordinatorMoved, isRetriable, nameOfCode } from '../broker-errors.ts'
-import { nameOf } from '../by-leader.ts'
 import type { Cluster } from '../cluster.ts'
 import { Connections } from '../connections.ts'
 import { NoAnswer, unavailable } from '../no-answer.ts'
@@ -334,7 +333,7 @@ export class KafkaMembership implements Membership {
   // ------------------------------------------------------------------------------------------------------ listener
 
   async #take({ partitions, userData }: Assignment): Promise<void> {
-    const wanted = new Map(partitions.map((partition) => [nameOf(partition), partition]))
+    const wanted = new Map(partitions.map((partition) => [partitionName(partition), partition]))
     const gained = [...wanted].filter(([name]) => !this.#owned.has(name))
     const surplus = [...this.#owned].filter(([name]) => !wanted.has(name))
     this.#ownedGeneration = this.#metadata.generation
