@@ -131,9 +131,12 @@ export class KafkaAdmin implements LogAdmin {
         })
       }
       if (await backoff.wait()) continue
+      if (refused !== undefined) throw brokerError(refused.code, `offsets of group ${group}`)
       throw logError(
         'LOG_UNSTABLE_OFFSETS',
-        `A transaction that commits offsets of group ${group} is still undecided. Ask again.`,
+        `A transaction that commits offsets of group ${group} is still undecided. Ask again. If that does not ` +
+          'help for minutes, the broker has lost the end of one: look with "kafka-transactions.sh find-hanging" ' +
+          'and docs/reliability.md, "What a broker may lose".',
       )
     }
   }
