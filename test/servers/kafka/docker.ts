@@ -5,7 +5,7 @@ import { brokersAlive } from './alive.ts'
 import { lastingPort } from './ports.ts'
 import type { SharedKafka } from './start.ts'
 
-const image = 'apache/kafka:4.3.1'
+const image = 'apache/kafka:4.2.1'
 /** The image is fetched in this time, too. */
 const startMs = 300_000
 

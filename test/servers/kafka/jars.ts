@@ -4,7 +4,7 @@ import { findBinary } from '../find-binary.ts'
 import { cached } from './cache.ts'
 import { runMaven } from './maven.ts'
 
-const kafkaVersion = '4.3.1'
+const kafkaVersion = '4.2.1'
 
 /** The first lines of a run that cannot go on. */
 const missingKafka = [
