@@ -1,12 +1,12 @@
 import { isMillraceError, messageOf } from '#core'
 import type { Clock } from '#core'
-import { RecordBatchBuilder, logError, partitionOf } from '../index.ts'
+import { RecordBatchBuilder, logError } from '../index.ts'
 import type { AppendRecord, Appended, Appender, AppenderOptions, TopicDescription } from '../index.ts'
+import { assertAccepts, partitionFor } from '../append-checks.ts'
 import { WaitingRecords } from '../waiting-records.ts'
 import type { Reject, Resolve } from '../waiting-records.ts'
 import type { AppendReply, BatchTarget, BrokerApi } from './broker-api.ts'
 import type { TopicDirectory } from './topic-directory.ts'
-import { unknownTopic } from '../topic-settings.ts'
 
 /** One batch on its way, with those who wait for its offsets. */
 class PendingBatch {
@@ -85,14 +85,8 @@ export class EmbeddedAppender implements Appender {
 
   append(record: AppendRecord): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      if (this.#closing !== undefined)
-        throw logError('LOG_CLOSED', 'This appender is closed. Make another one.')
-      if (this.#turnBytes + this.#flightBytes + this.#waiting.bytes >= this.#bufferBytesMax) {
-        throw logError(
-          'LOG_OVERLOADED',
-          `The append buffer is full (${this.#bufferBytesMax} bytes). Try again when appends in flight are done.`,
-        )
-      }
+      const bufferedBytes = this.#turnBytes + this.#flightBytes + this.#waiting.bytes
+      assertAccepts(this.#closing !== undefined, bufferedBytes, this.#bufferBytesMax)
       const topic = this.#topics.known(record.topic)
       if (topic === undefined || this.#waiting.has(record.topic)) this.#waiting.add(record, resolve, reject)
       else this.#encode(topic, record, resolve, reject)
@@ -113,9 +107,7 @@ export class EmbeddedAppender implements Appender {
   }
 
   #encode(topic: TopicDescription, record: AppendRecord, resolve: Resolve, reject: Reject): void {
-    const partition = record.partition ?? partitionOf(record.key, topic.partitions)
-    if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions)
-      throw unknownTopic(`${topic.name}-${partition}`)
+    const partition = partitionFor(record, topic)
     const buffer = this.#bufferOf(topic.topicId, partition)
     const timestamp = record.timestamp ?? this.#clock.now()
     const { maxMessageBytes } = topic.settings

@@ -1,10 +1,10 @@
 import { isMillraceError, messageOf } from '#core'
 import type { Clock } from '#core'
-import { RecordBatchBuilder, logError, partitionOf } from '../index.ts'
+import { RecordBatchBuilder, logError } from '../index.ts'
 import type { AppendRecord, Appended, Appender, AppenderOptions } from '../index.ts'
+import { assertAccepts, partitionFor } from '../append-checks.ts'
 import { WaitingRecords } from '../waiting-records.ts'
 import type { Reject, Resolve } from '../waiting-records.ts'
-import { unknownTopic } from '../topic-settings.ts'
 import { AppendBatch } from './append-batch.ts'
 import { AppendLane } from './append-lane.ts'
 import { AppendSender } from './append-sender.ts'
@@ -62,14 +62,8 @@ export class KafkaAppender implements Appender {
 
   append(record: AppendRecord): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      if (this.#closing !== undefined)
-        throw logError('LOG_CLOSED', 'This appender is closed. Make another one.')
-      if (this.#bufferedBytes + this.#waiting.bytes >= this.#bufferBytesMax) {
-        throw logError(
-          'LOG_OVERLOADED',
-          `The append buffer is full (${this.#bufferBytesMax} bytes). Try again when appends in flight are done.`,
-        )
-      }
+      const bufferedBytes = this.#bufferedBytes + this.#waiting.bytes
+      assertAccepts(this.#closing !== undefined, bufferedBytes, this.#bufferBytesMax)
       const topic = this.#topics.known(record.topic)
       if (topic === undefined || this.#waiting.has(record.topic)) this.#waiting.add(record, resolve, reject)
       else this.#encode(topic, record, resolve, reject)
@@ -91,9 +85,7 @@ export class KafkaAppender implements Appender {
   }
 
   #encode(topic: WritableTopic, record: AppendRecord, resolve: Resolve, reject: Reject): void {
-    const partition = record.partition ?? partitionOf(record.key, topic.partitions)
-    if (!Number.isInteger(partition) || partition < 0 || partition >= topic.partitions)
-      throw unknownTopic(`${topic.name}-${partition}`)
+    const partition = partitionFor(record, topic)
     const lane = this.#laneOf(topic.name, partition)
     const timestamp = record.timestamp ?? this.#clock.now()
     let batch = (lane.filling ??= this.#newBatch(partition))

@@ -1,8 +1,8 @@
-import { RecordBatchBuilder, logError, partitionOf } from '../index.ts'
+import { RecordBatchBuilder, logError } from '../index.ts'
 import type { AppendRecord, Appended, Appender, AppenderOptions, TopicDescription } from '../index.ts'
+import { assertAccepts, partitionFor } from '../append-checks.ts'
 import { isNoAnswer } from './network.ts'
 import type { SimulatedLog } from './simulated-log.ts'
-import { unknownTopic } from '../topic-settings.ts'
 
 interface Waiting {
   readonly record: AppendRecord
@@ -43,13 +43,7 @@ export class SimulatedAppender implements Appender {
 
   append(record: AppendRecord): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) throw logError('LOG_CLOSED', 'This appender is closed. Make another one.')
-      if (this.#bytes >= this.#bufferBytesMax) {
-        throw logError(
-          'LOG_OVERLOADED',
-          `The append buffer is full (${this.#bufferBytesMax} bytes). Try again when appends in flight are done.`,
-        )
-      }
+      assertAccepts(this.#closed, this.#bytes, this.#bufferBytesMax)
       const key = copied(record.key)
       const value = copied(record.value)
       const size = (key?.length ?? 0) + (value?.length ?? 0) + recordOverheadBytes
@@ -82,9 +76,7 @@ export class SimulatedAppender implements Appender {
       const { record } = waiting
       try {
         const topic = await this.#log.describe(record.topic)
-        const partition = record.partition ?? partitionOf(record.key, topic.partitions)
-        if (!(partition >= 0 && partition < topic.partitions))
-          throw unknownTopic(`${topic.name}-${partition}`)
+        const partition = partitionFor(record, topic)
         const name = `${topic.name}/${partition}`
         const batch = open.get(name) ?? {
           topic,
