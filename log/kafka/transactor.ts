@@ -21,6 +21,15 @@ const leastSendMs = 1000
 /** How long an orderly close tries to abort; what is left open the coordinator times out. */
 const closeMs = 5000
 
+interface KafkaTransactorOptions {
+  readonly cluster: Cluster
+  readonly topics: TopicDirectory
+  readonly transactionalId: string
+  readonly transactor: TransactorOptions
+  readonly requestTimeoutMs: number
+  readonly onClosed: (transactor: KafkaTransactor) => void
+}
+
 /**
  * Transactions version 2 (KIP-890): Produce and TxnOffsetCommit add to the transaction by themselves, one after the
  * other, and each EndTxn brings the identity of the next transaction.
@@ -41,14 +50,7 @@ export class KafkaTransactor implements Transactor {
   #working: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
-  private constructor(options: {
-    readonly cluster: Cluster
-    readonly topics: TopicDirectory
-    readonly transactionalId: string
-    readonly transactor: TransactorOptions
-    readonly requestTimeoutMs: number
-    readonly onClosed: (transactor: KafkaTransactor) => void
-  }) {
+  private constructor(options: KafkaTransactorOptions) {
     const { cluster, topics, transactionalId, requestTimeoutMs } = options
     const timeoutMs = options.transactor.transactionTimeoutMs ?? defaultTransactionTimeoutMs
     this.transactionalId = transactionalId
@@ -68,14 +70,7 @@ export class KafkaTransactor implements Transactor {
   }
 
   /** Takes the id over. Errors: LOG_UNAVAILABLE, LOG_UNAUTHORIZED. */
-  static async open(options: {
-    readonly cluster: Cluster
-    readonly topics: TopicDirectory
-    readonly transactionalId: string
-    readonly transactor: TransactorOptions
-    readonly requestTimeoutMs: number
-    readonly onClosed: (transactor: KafkaTransactor) => void
-  }): Promise<KafkaTransactor> {
+  static async open(options: KafkaTransactorOptions): Promise<KafkaTransactor> {
     const transactor = new KafkaTransactor(options)
     try {
       await transactor.#coordinator.takeOver()
