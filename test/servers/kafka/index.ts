@@ -17,5 +17,12 @@ export interface TestKafka extends SharedKafka {
 
 /** The run's Kafka, and a prefix of one's own on it. Tests that stop brokers start their own by `startKafka`. */
 export function kafka(): TestKafka {
-  return { ...inject('kafka'), prefix: `t-${randomBytes(4).toString('hex')}-` }
+  const { brokers, proxied } = inject('kafka')
+  // Each worker begins elsewhere: a port that a test has closed is not opened again by another one meanwhile.
+  const first = proxied.length === 0 ? 0 : (2 * Number(process.env['VITEST_POOL_ID'] ?? 0)) % proxied.length
+  return {
+    brokers,
+    proxied: [...proxied.slice(first), ...proxied.slice(0, first)],
+    prefix: `t-${randomBytes(4).toString('hex')}-`,
+  }
 }
