@@ -131,7 +131,6 @@ export class KafkaAdmin implements LogAdmin {
         })
       }
       if (await backoff.wait()) continue
-      if (refused !== undefined) throw brokerError(refused.code, `offsets of group ${group}`)
       throw logError(
         'LOG_UNSTABLE_OFFSETS',
         `A transaction that commits offsets of group ${group} is still undecided. Ask again. If that does not ` +
