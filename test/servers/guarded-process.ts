@@ -9,7 +9,7 @@ export interface GuardedProcess {
   ended(): boolean
   /** Resolves once it has ended, for whatever reason. */
   readonly end: Promise<void>
-  /** Sends it a signal, without SIG: KILL, STOP, CONT. Resolves once it is sent, or the process has ended. */
+  /** Sends it a signal, without SIG: KILL, STOP, CONT. Resolves once it is sent (STOP: once the process stands still), or the process has ended. */
   signal(name: string): Promise<void>
   /** Ends it and waits for that. */
   stop(): Promise<void>
@@ -18,7 +18,7 @@ export interface GuardedProcess {
 /**
  * A shell between us and the command holds the read end of a pipe: when this process is gone, killed even, the pipe
  * closes and the shell ends the command and runs `cleanup`. Until then a line in the pipe is a signal for the command,
- * answered by a line when it is sent. A stopped process hears nothing but KILL: it is continued so that it can end.
+ * answered by a line when it is sent, STOP when it has taken effect. A stopped process hears nothing but KILL: it is continued so that it can end.
  */
 const guard = `
   "$@" </dev/null &
@@ -26,7 +26,19 @@ const guard = `
   (
     # The end of this process may meet an answer: it must still end the command.
     trap '' PIPE
-    while read -r signal; do kill -"$signal" "$child" 2>/dev/null; echo sent >&3; done
+    while read -r signal; do
+      kill -"$signal" "$child" 2>/dev/null
+      # It still answers until the system gets to it: ten seconds at the most.
+      looks=500
+      while [ "$signal" = STOP ] && [ "$looks" -gt 0 ] && kill -0 "$child" 2>/dev/null; do
+        if [ -r "/proc/$child/status" ]; then state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$child/status")
+        else state=$(ps -o state= -p "$child"); fi 2>/dev/null
+        case "$state" in T*) break ;; esac
+        looks=$((looks - 1))
+        sleep 0.02
+      done
+      echo sent >&3
+    done
     kill -"$STOP_SIGNAL" "$child" 2>/dev/null && kill -CONT "$child" 2>/dev/null
   ) <&3 &
   # Our pipes may be closed by now, and a shell that says "Killed" into one would end before its cleanup.

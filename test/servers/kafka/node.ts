@@ -19,7 +19,7 @@ export interface KafkaNode {
   start(): Promise<void>
   /** `stop` and `start`. */
   restart(): Promise<void>
-  /** SIGSTOP: connections stay, nothing answers. */
+  /** SIGSTOP: connections stay, nothing answers. Resolves once the process stands still. */
   pause(): Promise<void>
   /** SIGCONT. */
   resume(): Promise<void>
