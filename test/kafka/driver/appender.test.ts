@@ -52,7 +52,7 @@ describe('a record whose answer does not come in time', () => {
   it('was surely not appended when no broker could be reached', async () => {
     const shared = kafka()
     const proxy = await proxied(shared)
-    const log = await connect(`${proxy.brokers}?requestTimeoutMs=1500`, { deliveryTimeoutMs: 4000 })
+    const log = await connect(`${proxy.brokers}?requestTimeoutMs=1500`, { deliveryTimeoutMs: 10_000 })
     const topic = await makeTopic(log, `${shared.prefix}topic`)
     const appender = log.appender()
     await appender.append({ topic, key: null, value: 'before' })

@@ -78,14 +78,15 @@ it('a task with a large state moves when it is warmed up, and is worked on meanw
   const second = await numbering.start(await connect(kafka().brokers), 'second', { ...options, metrics })
   let alone = 0
   await eventually('the second runs one', async () => {
-    await append(10)
+    // The copy that moves is behind by what comes meanwhile: little, however long that takes.
+    await append(2)
     const runs = (streams: Streams): number =>
       streams.state().tasks.filter(({ role, status }) => role === 'active' && status === 'running').length
     if (runs(second) === 0 && runs(first) === partitions) alone++
     return runs(first) === 1 && runs(second) === 1
   })
   expect(alone).toBeGreaterThan(0)
-  expect(of('warm-up')).toBeGreaterThan(before)
+  expect(of('warm-up')).toBeGreaterThan(before - acceptableLag)
   expect(of('active')).toBeLessThanOrEqual(2 * acceptableLag)
   await append(100)
   await numbering.expectNumbered(appended)
