@@ -1,6 +1,7 @@
 /** What a process alone cannot go on with ends it, in one line that says what to do. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openCoupon } from '../system/commands.ts'
+import { linesSaid } from '../system/lines-said.ts'
 import { endsOf, loaded } from '../system/settled.ts'
 import { System } from '../system/system.ts'
 
@@ -34,6 +35,7 @@ it('two processors on one directory, two gateways on another', async () => {
   ] as const) {
     await system.start()
     await expect(system.start({}, [kind])).rejects.toMatchObject({ code: 'CLI_DEMO_ENDED' })
-    expect(system.stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(`set ${variable}`)])
+    const said = linesSaid(system.stderr)
+    expect(said).toEqual([expect.stringContaining(`set ${variable}`)])
   }
 })
