@@ -36,7 +36,7 @@ async function niceness(reads: MessagePort | undefined): Promise<number> {
 }
 
 // Elsewhere threads have no priority of their own.
-describe.runIf(process.platform === 'linux')('the thread of the sink', () => {
+describe.runIf(process.platform === 'linux')('the thread of the sink', { timeout: 60_000 }, () => {
   it('lets the gateway and the engine in its process go first', async () => {
     const { port1, port2 } = new MessageChannel()
     expect(await niceness(port2)).toBeGreaterThan(0)

@@ -417,9 +417,9 @@ describe('a store or the log that is away', () => {
     const sqlWire = closing(await startTcpProxy(url))
     const redisWire = closing(await startTcpProxy(store.url))
     const sql = closing(
-      openSqlDatabase(sqlWire.url, { connections: 2, queryTimeoutMs: 300, connectTimeoutMs: 300 }),
+      openSqlDatabase(sqlWire.url, { connections: 2, queryTimeoutMs: 2000, connectTimeoutMs: 2000 }),
     )
-    const redis = closing(openRedis(redisWire.url, { commandTimeoutMs: 300, connectTimeoutMs: 300 }))
+    const redis = closing(openRedis(redisWire.url, { commandTimeoutMs: 2000, connectTimeoutMs: 2000 }))
     history.begin()
     const said: string[] = []
     const logger: Logger = {
@@ -430,6 +430,7 @@ describe('a store or the log that is away', () => {
     }
     const sink = sinkOf(sql, { redis, logger })
     await caughtUp(sink)
+    said.length = 0
 
     sqlWire[trouble]()
     history.go(300)

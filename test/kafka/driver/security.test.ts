@@ -17,7 +17,7 @@ const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;
 /** What the one with SCRAM may write a second, bytes. */
 const quota = 50_000
 /** How long a session by password lasts; clients renew it at four fifths of it. */
-const sessionMs = 1500
+const sessionMs = 6000
 const saslAuthenticateKey = 36
 
 let cluster: Awaited<ReturnType<typeof startKafka>>
@@ -128,7 +128,7 @@ describe('by password', () => {
     await append()
     const open = await seen('millrace_kafka_connections')
     const proven = (): number => proxy.requests(saslAuthenticateKey)
-    const enough = proven() + 3 * open
+    const enough = proven() + 2 * open
     while (proven() < enough) await append()
     expect(offsets).toEqual([...offsets.keys()])
     expect(await seen('millrace_kafka_connections')).toBe(open)
