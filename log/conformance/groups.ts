@@ -6,9 +6,6 @@ import type { Define } from './harness.ts'
 import { stickyAssignor } from './sticky-assignor.ts'
 import { alone, committed, request } from './transactions.ts'
 
-/** Longer than a session may last after its member died. */
-const sessionMs = 20_000
-
 /** A member that writes down what it is told. */
 export class TestMember {
   readonly name: string
@@ -28,7 +25,11 @@ export class TestMember {
     log: Log,
     group: string,
     topics: readonly string[],
-    options: { readonly assignor?: Assignor; readonly instanceId?: string } = {},
+    options: {
+      readonly assignor?: Assignor
+      readonly instanceId?: string
+      readonly sessionTimeoutMs?: number
+    } = {},
   ): Promise<this> {
     this.membership = await log.join({
       group,
@@ -323,7 +324,7 @@ export function groupKillTests(define: Define): void {
       await until('both own one', () => survivor.owned.size === 1 && victim.owned.size === 1)
       const stale = victim.metadata()
       await kill?.(client)
-      await until('the survivor owns all', () => survivor.owned.size === 2, sessionMs)
+      await until('the survivor owns all', () => survivor.owned.size === 2)
       const transactor = await log.transactor(freshName('tx'))
       expect(await transactor.prepare(request(name, stale, 1, [['x']]))).toMatchObject({ kind: 'fenced' })
       await transactor.close()

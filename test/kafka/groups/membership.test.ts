@@ -9,6 +9,9 @@ import { kafka, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
 import { eventually } from '../../system/eventually.ts'
 import { connect, makeTopic, proxied, request } from '../driver/kafka-logs.ts'
 
+/** For members that are away for a while and must not be missed, however slow the machine is. */
+const sessionTimeoutMs = 30_000
+
 /** Each partition has one owner. */
 function isShared(members: readonly TestMember[], partitions: number): boolean {
   const owned = members.flatMap((member) => [...member.owned])
@@ -132,17 +135,21 @@ it('a short cut changes nothing', async () => {
 it('a member that comes back under its instance id takes its place without another round', async () => {
   const { shared, log, topic, group } = await setUp(4)
   const proxy = await proxied(shared)
-  const bystander = await new TestMember('a', []).join(log, group, [topic])
+  const bystander = await new TestMember('a', []).join(log, group, [topic], { sessionTimeoutMs })
   const crashed = await new TestMember('b', []).join(await connect(proxy.brokers), group, [topic], {
     instanceId: 'two',
+    sessionTimeoutMs,
   })
   await eventually('both share', () => isSettled([bystander, crashed], 4))
   const { generation } = bystander.metadata()
   const told = bystander.events.length
   const owned = [...crashed.owned].toSorted()
+  // Connecting takes time, and the session runs from the cut on.
+  const returning = await connect(shared.brokers)
   proxy.refuse()
-  const successor = await new TestMember('c', []).join(await connect(shared.brokers), group, [topic], {
+  const successor = await new TestMember('c', []).join(returning, group, [topic], {
     instanceId: 'two',
+    sessionTimeoutMs,
   })
   await eventually('it has what it had', () => successor.owned.size === 2)
   expect([...successor.owned].toSorted()).toEqual(owned)
@@ -173,8 +180,10 @@ it('members keep what they have while the coordinator restarts and moves', { tim
     const topic = await makeTopic(log, 'in', 6)
     const events: string[] = []
     const members = [
-      await new TestMember('a', events).join(log, 'group', [topic]),
-      await new TestMember('b', events).join(await connect(cluster.brokers), 'group', [topic]),
+      await new TestMember('a', events).join(log, 'group', [topic], { sessionTimeoutMs }),
+      await new TestMember('b', events).join(await connect(cluster.brokers), 'group', [topic], {
+        sessionTimeoutMs,
+      }),
     ]
     await eventually('both share', () => isShared(members, 6))
     const told = events.length
