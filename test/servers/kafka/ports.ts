@@ -2,7 +2,13 @@ import { createServer } from 'node:net'
 
 /** Below Linux' and macOS' ephemeral ranges (from 32768 and 49152 on) and above most well-known services. */
 const lowest = 16_000
-const beyond = 32_000
+const slots = 8
+const slotPorts = 2000
+/**
+ * Each test worker draws from ports of its own, and the global setup, which has no pool id, from the first ones: what is
+ * free now may be given to another worker, too, before its broker listens or while that broker restarts.
+ */
+const slot = Number(process.env['VITEST_POOL_ID'] ?? 0) % slots
 
 const given = new Set<number>()
 
@@ -13,7 +19,7 @@ const given = new Set<number>()
  */
 export async function lastingPort(): Promise<number> {
   for (;;) {
-    const port = lowest + Math.floor(Math.random() * (beyond - lowest))
+    const port = lowest + slot * slotPorts + Math.floor(Math.random() * slotPorts)
     if (!given.has(port) && (await isFree(port))) {
       given.add(port)
       return port
