@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startGuarded } from '../guarded-process.ts'
 import { brokersAlive } from './alive.ts'
+import type { ProxiedListener } from './cluster.ts'
 import { lastingPort } from './ports.ts'
 import type { SharedKafka } from './start.ts'
 
@@ -9,17 +10,35 @@ const image = 'apache/kafka:4.2.1'
 /** The image is fetched in this time, too. */
 const startMs = 300_000
 
-export async function startDockerKafka(): Promise<SharedKafka & { stop(): Promise<void> }> {
+/** @param proxies how many can be put before the broker at the same time */
+export async function startDockerKafka(proxies: number): Promise<SharedKafka & { stop(): Promise<void> }> {
   const port = await lastingPort()
+  const proxied: ProxiedListener[] = []
+  for (let proxy = 0; proxy < proxies; proxy++) {
+    proxied.push({ nodeId: 1, port: await lastingPort(), brokerPort: await lastingPort() })
+  }
+  const behindProxies = proxied.map((listener, index) => ({ ...listener, name: `PROXIED${index}` }))
   // The image forgets its own defaults once any of these is set.
   const settings = {
     KAFKA_NODE_ID: 1,
     KAFKA_PROCESS_ROLES: 'broker,controller',
     KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
     KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
-    KAFKA_LISTENERS: `PLAINTEXT://:${port},CONTROLLER://:9093`,
-    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://127.0.0.1:${port}`,
-    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    KAFKA_LISTENERS: [
+      `PLAINTEXT://:${port},CONTROLLER://:9093`,
+      ...behindProxies.map(({ name, brokerPort }) => `${name}://:${brokerPort}`),
+    ].join(','),
+    KAFKA_ADVERTISED_LISTENERS: [
+      `PLAINTEXT://127.0.0.1:${port}`,
+      ...behindProxies.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`),
+    ].join(','),
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: [
+      'CONTROLLER',
+      'PLAINTEXT',
+      ...behindProxies.map(({ name }) => name),
+    ]
+      .map((name) => `${name}:PLAINTEXT`)
+      .join(','),
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: false,
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 1,
     KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: 1,
@@ -29,8 +48,12 @@ export async function startDockerKafka(): Promise<SharedKafka & { stop(): Promis
     KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: 0,
   }
   const environment = Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`])
+  const published = [port, ...proxied.map(({ brokerPort }) => brokerPort)].flatMap((open) => [
+    '--publish',
+    `127.0.0.1:${open}:${open}`,
+  ])
   const server = startGuarded({
-    command: ['docker', 'run', '--rm', '--publish', `127.0.0.1:${port}:${port}`, ...environment, image],
+    command: ['docker', 'run', '--rm', ...published, ...environment, image],
     stopSignal: 'TERM',
   })
   const until = Date.now() + startMs
@@ -41,5 +64,9 @@ export async function startDockerKafka(): Promise<SharedKafka & { stop(): Promis
     }
     await sleep(200)
   }
-  return { brokers: `127.0.0.1:${port}`, proxied: [], stop: () => server.stop() }
+  return {
+    brokers: `127.0.0.1:${port}`,
+    proxied: proxied.map((listener) => [listener]),
+    stop: () => server.stop(),
+  }
 }

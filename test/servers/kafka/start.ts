@@ -8,7 +8,7 @@ import { kafkaJava } from './jars.ts'
 export interface SharedKafka {
   /** `host:port,…`. */
   readonly brokers: string
-  /** Where proxies can listen; none unless the broker was started here. */
+  /** Where proxies can listen; none of the Kafka that KAFKA_BROKERS names. */
   readonly proxied: readonly (readonly ProxiedListener[])[]
 }
 
@@ -25,6 +25,6 @@ export async function prepareKafka(): Promise<void> {
 export async function startSharedKafka(): Promise<SharedKafka & { stop(): Promise<void> }> {
   const brokers = given()
   if (brokers !== undefined) return { brokers, proxied: [], stop: () => Promise.resolve() }
-  const container = dockerAnswers() ? await startDockerKafka().catch(() => undefined) : undefined
+  const container = dockerAnswers() ? await startDockerKafka(proxies).catch(() => undefined) : undefined
   return container ?? startKafka({ proxies })
 }
