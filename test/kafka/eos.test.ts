@@ -2,9 +2,9 @@
 import { it } from 'vitest'
 import { eos } from '../eos/eos.ts'
 import { kafka, startKafka } from '../servers/kafka/index.ts'
-import { brokers, eosMs as ms, logs, seed } from './exactly-once/long-form.ts'
+import { brokers, eosMs as ms, isLong, logs, seed } from './exactly-once/long-form.ts'
 
-const options = { ms, seed, logs }
+const options = { ms, seed, logs, isLong }
 
 it(
   `every output is the fold of its input prefix while processes come and go (SEED=${seed})`,

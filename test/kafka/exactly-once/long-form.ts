@@ -1,6 +1,6 @@
 /** How much the tests of this folder do: a little in CI, more by `npm run test:exactly-once`. */
 
-const isLong = process.env['LONG_FORM'] !== undefined
+export const isLong = process.env['LONG_FORM'] !== undefined
 const given = (name: string, inCi: number, long: number): number =>
   Number(process.env[name] ?? (isLong ? long : inCi))
 
