@@ -9,7 +9,10 @@ export interface GuardedProcess {
   ended(): boolean
   /** Resolves once it has ended, for whatever reason. */
   readonly end: Promise<void>
-  /** Sends it a signal, without SIG: KILL, STOP, CONT. Resolves once it is sent (STOP: once the process stands still), or the process has ended. */
+  /**
+   * Sends it a signal, without SIG: KILL, STOP, CONT. Resolves once it is sent (STOP: once the process stands still), or
+   * the process has ended.
+   */
   signal(name: string): Promise<void>
   /** Ends it and waits for that. */
   stop(): Promise<void>
@@ -18,7 +21,8 @@ export interface GuardedProcess {
 /**
  * A shell between us and the command holds the read end of a pipe: when this process is gone, killed even, the pipe
  * closes and the shell ends the command and runs `cleanup`. Until then a line in the pipe is a signal for the command,
- * answered by a line when it is sent, STOP when it has taken effect. A stopped process hears nothing but KILL: it is continued so that it can end.
+ * answered by a line when it is sent, STOP when it has taken effect. A stopped process hears nothing but KILL: it is
+ * continued so that it can end.
  */
 const guard = `
   "$@" </dev/null &
