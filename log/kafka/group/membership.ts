@@ -74,6 +74,8 @@ export class KafkaMembership implements Membership {
   #state: MemberState = 'unjoined'
   /** Empty: the coordinator gives the next one. */
   #memberId = ''
+  /** As whom it has finished a round: from then on the coordinator has it in its log. */
+  #syncedAs = ''
   #metadata: GroupMetadata
   readonly #owned = new Map<string, TopicPartition>()
   /** In which it was told what it owns. */
@@ -141,7 +143,7 @@ export class KafkaMembership implements Membership {
         if (answer.code !== code.illegalGeneration) {
           this.#heard(answer.code)
           // While it joins, the answer to that tells the listener.
-          return answer.code !== code.unknownMemberId && !this.#isGone(memberId)
+          return !this.#isForgotten(answer.code) && !this.#isGone(memberId)
         }
         if (this.#joining === undefined) {
           // A coordinator that has forgotten this generation, which can be none that this member works in.
@@ -235,7 +237,7 @@ export class KafkaMembership implements Membership {
           backoff.restart()
           continue
         }
-        if (answer.code === code.unknownMemberId) {
+        if (this.#isForgotten(answer.code)) {
           this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
           return undefined
         }
@@ -269,19 +271,17 @@ export class KafkaMembership implements Membership {
       try {
         const request = { group, generation, memberId, instanceId, ...protocol, assignments }
         const answer = await this.#coordinator.await(syncGroup, request)
-        switch (answer.code) {
-          case code.none:
-            return decodeAssignment(answer.assignment)
-          case code.rebalanceInProgress:
-          case code.illegalGeneration:
-            this.#summon({ kind: 'rebalance', why: 'the next generation has begun' })
-            return undefined
-          case code.unknownMemberId:
-            this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
-            return undefined
-          default:
-            throw this.#refused(answer.code)
+        if (answer.code === code.none) {
+          this.#syncedAs = memberId
+          return decodeAssignment(answer.assignment)
         }
+        if (answer.code === code.rebalanceInProgress || answer.code === code.illegalGeneration) {
+          this.#summon({ kind: 'rebalance', why: 'the next generation has begun' })
+          return undefined
+        }
+        if (!this.#isForgotten(answer.code)) throw this.#refused(answer.code)
+        this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
+        return undefined
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
       }
@@ -390,7 +390,7 @@ export class KafkaMembership implements Membership {
       return
     }
     if (answered === code.none || isRetriable(answered)) return
-    if (answered === code.unknownMemberId) {
+    if (this.#isForgotten(answered)) {
       if (this.#joining === undefined) this.#summon({ kind: 'lost', why: 'its session has run out' })
     } else if (answered === code.rebalanceInProgress || answered === code.illegalGeneration) {
       if (this.#joining === undefined && this.#state !== 'syncing')
@@ -499,6 +499,15 @@ export class KafkaMembership implements Membership {
   #isGone(memberId: string): boolean {
     const kind = this.#summons?.kind
     return kind === 'lost' || kind === 'ended' || this.#memberId !== memberId || this.#state === 'left'
+  }
+
+  /**
+   * A coordinator that dies in a round comes back with the members of the round before: under our instance id it then
+   * knows the member that we were, and takes the one that we are for another.
+   */
+  #isForgotten(answered: number): boolean {
+    if (answered === code.unknownMemberId) return true
+    return answered === code.fencedInstanceId && this.#memberId !== this.#syncedAs
   }
 
   #refused(answered: number): Error {

@@ -5,7 +5,7 @@ import { systemClock } from '#core'
 import type { Log } from '#log'
 import { TestMember } from '../../../log/conformance/groups.ts'
 import { startGuarded } from '../../servers/guarded-process.ts'
-import { kafka, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
+import { apiKeys, kafka, kafkaTools, startKafka } from '../../servers/kafka/index.ts'
 import { eventually } from '../../system/eventually.ts'
 import { connect, makeTopic, proxied, request } from '../driver/kafka-logs.ts'
 
@@ -197,3 +197,42 @@ it('members keep what they have while the coordinator restarts and moves', { tim
     await cluster.stop()
   }
 })
+
+it(
+  'a member that came back joins again when its coordinator dies in that round',
+  { timeout: 400_000 },
+  async () => {
+    const cluster = await startKafka()
+    try {
+      const proxy = await proxied(cluster)
+      const log = await connect(cluster.brokers)
+      const topic = await makeTopic(log, 'in', 6)
+      const join = async (name: string, on: Log, instanceId?: string): Promise<TestMember> =>
+        new TestMember(name, []).join(on, 'group', [topic], {
+          sessionTimeoutMs,
+          ...(instanceId === undefined ? {} : { instanceId }),
+        })
+      const leader = await join('a', await connect(proxy.brokers))
+      const before = await join('b', log, 'two')
+      await eventually('both share', () => isSettled([leader, before], 6))
+      const { memberId } = before.metadata()
+      // The round waits for the leader, and whoever comes meanwhile is only in the coordinator's memory.
+      const joinGroups = proxy.rule({ direction: 'request', apiKey: apiKeys.joinGroup }, 'hold')
+      const newcomer = join('c', await connect(cluster.brokers))
+      await eventually('the leader is asked to join', () => joinGroups.hits > 0)
+      const returning = join('d', await connect(cluster.brokers), 'two')
+      await eventually('the one before has ended', () => before.events.includes('b ended'))
+      const syncGroups = proxy.rule({ direction: 'request', apiKey: apiKeys.syncGroup }, 'hold')
+      joinGroups.release()
+      const members = [leader, await newcomer, await returning]
+      expect(members[2]?.metadata().memberId).not.toBe(memberId)
+      await cluster.nodes[0]?.kill()
+      await cluster.nodes[0]?.start()
+      syncGroups.release()
+      await eventually('three share', () => isSettled(members, 6))
+      expect(members.flatMap(({ events }) => events).filter((event) => event.endsWith('ended'))).toEqual([])
+    } finally {
+      await cluster.stop()
+    }
+  },
+)
