@@ -2,13 +2,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { SeededRandom, systemClock } from '#core'
 import { everyPartition } from '#log'
-import { openCoupon, partitionOfCoupon, partitions } from '../system/commands.ts'
+import { coupons, openCoupon, partitionOfCoupon, partitions } from '../system/commands.ts'
 import { Load } from '../system/load.ts'
 import { endsOf, loaded } from '../system/settled.ts'
 import { System } from '../system/system.ts'
 import { verify } from '../system/verify.ts'
-
-const coupons = ['first', 'second', 'third', 'fourth', 'fifth', 'eighth']
 
 let system: System
 beforeEach(async () => {

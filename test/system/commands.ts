@@ -9,6 +9,9 @@ import type { System } from './system.ts'
 /** As the program's default. */
 export const partitions = 4
 
+/** Some on every partition. */
+export const coupons = ['first', 'second', 'third', 'fourth', 'fifth', 'eighth']
+
 export function partitionOfCoupon(couponId: string): number {
   return partitionOf(couponId, partitions)
 }

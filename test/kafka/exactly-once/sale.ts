@@ -5,7 +5,7 @@ import { checkCheckpointsGrow, checkOffsetsGrow } from '#processor'
 import type { WrittenCheckpoint } from '#processor'
 import { changelogTopic } from '#state'
 import { checkpointsOf, stores } from '../../system/checkpoints.ts'
-import { openCoupon } from '../../system/commands.ts'
+import { coupons, openCoupon } from '../../system/commands.ts'
 import { checkAnswers, checkKeys, checkNonces } from '../../system/one-outcome.ts'
 import { Load } from '../../system/load.ts'
 import { decided, endsOf, loaded } from '../../system/settled.ts'
@@ -32,9 +32,6 @@ export interface SaleReport {
   readonly results: number
   readonly aborted: Aborted
 }
-
-/** On every partition. */
-const coupons = ['first', 'second', 'third', 'fourth', 'fifth', 'eighth']
 
 export class Sale {
   readonly system: System
