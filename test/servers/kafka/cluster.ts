@@ -12,6 +12,8 @@ import { kafkaJava } from './jars.ts'
 import { kafkaNode } from './node.ts'
 import type { KafkaNode } from './node.ts'
 import { lastingPort } from './ports.ts'
+import { proxiedListeners } from './proxied-listeners.ts'
+import type { ProxiedListener } from './proxied-listeners.ts'
 
 export interface KafkaClusterOptions {
   /** 3: replication 3 with min.insync.replicas 2, also for the broker's own topics. 1 is the default. */
@@ -22,15 +24,6 @@ export interface KafkaClusterOptions {
   readonly format?: readonly string[]
   /** How many proxies can be put before the brokers at the same time; 1 by default. */
   readonly proxies?: number
-}
-
-/** Where a proxy listens for one broker, so that its clients are led back to it, and where that leads. */
-export interface ProxiedListener {
-  readonly nodeId: number
-  /** The proxy's port: what the broker advertises on this listener. */
-  readonly port: number
-  /** The broker's port behind it. */
-  readonly brokerPort: number
 }
 
 export interface KafkaCluster {
@@ -97,10 +90,7 @@ export async function startKafka(options: KafkaClusterOptions = {}): Promise<Kaf
 }
 
 async function nodePorts(id: number, proxies: number): Promise<NodePorts> {
-  const proxied: ProxiedListener[] = []
-  for (let proxy = 0; proxy < proxies; proxy++) {
-    proxied.push({ nodeId: id, port: await lastingPort(), brokerPort: await lastingPort() })
-  }
+  const proxied = await proxiedListeners(id, proxies)
   return { id, client: await lastingPort(), controller: await lastingPort(), proxied }
 }
 
@@ -114,8 +104,7 @@ function writeProperties(
   mkdirSync(folder)
   const replication = all.length
   const inSync = Math.min(2, replication)
-  const behindProxies = own.proxied.map((listener, index) => ({ ...listener, name: `PROXIED${index}` }))
-  const names = ['CLIENT', 'CONTROLLER', ...behindProxies.map(({ name }) => name)]
+  const names = ['CLIENT', 'CONTROLLER', ...own.proxied.map(({ name }) => name)]
   const at = (name: string, port: number): string => `${name}://127.0.0.1:${port}`
   const properties = {
     'process.roles': 'broker,controller',
@@ -124,11 +113,11 @@ function writeProperties(
     listeners: [
       at('CLIENT', own.client),
       at('CONTROLLER', own.controller),
-      ...behindProxies.map(({ name, brokerPort }) => at(name, brokerPort)),
+      ...own.proxied.map(({ name, brokerPort }) => at(name, brokerPort)),
     ].join(','),
     'advertised.listeners': [
       at('CLIENT', own.client),
-      ...behindProxies.map(({ name, port }) => at(name, port)),
+      ...own.proxied.map(({ name, port }) => at(name, port)),
     ].join(','),
     'listener.security.protocol.map': names.map((name) => `${name}:PLAINTEXT`).join(','),
     'controller.listener.names': 'CONTROLLER',

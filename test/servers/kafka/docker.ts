@@ -2,41 +2,34 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startGuarded } from '../guarded-process.ts'
 import { brokersAlive } from './alive.ts'
-import type { ProxiedListener } from './cluster.ts'
 import { lastingPort } from './ports.ts'
+import { proxiedListeners } from './proxied-listeners.ts'
 import type { SharedKafka } from './start.ts'
 
 const image = 'apache/kafka:4.2.1'
+const nodeId = 1
 /** The image is fetched in this time, too. */
 const startMs = 300_000
 
 /** @param proxies how many can be put before the broker at the same time */
 export async function startDockerKafka(proxies: number): Promise<SharedKafka & { stop(): Promise<void> }> {
   const port = await lastingPort()
-  const proxied: ProxiedListener[] = []
-  for (let proxy = 0; proxy < proxies; proxy++) {
-    proxied.push({ nodeId: 1, port: await lastingPort(), brokerPort: await lastingPort() })
-  }
-  const behindProxies = proxied.map((listener, index) => ({ ...listener, name: `PROXIED${index}` }))
+  const proxied = await proxiedListeners(nodeId, proxies)
   // The image forgets its own defaults once any of these is set.
   const settings = {
-    KAFKA_NODE_ID: 1,
+    KAFKA_NODE_ID: nodeId,
     KAFKA_PROCESS_ROLES: 'broker,controller',
-    KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
+    KAFKA_CONTROLLER_QUORUM_VOTERS: `${nodeId}@localhost:9093`,
     KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
     KAFKA_LISTENERS: [
       `PLAINTEXT://:${port},CONTROLLER://:9093`,
-      ...behindProxies.map(({ name, brokerPort }) => `${name}://:${brokerPort}`),
+      ...proxied.map(({ name, brokerPort }) => `${name}://:${brokerPort}`),
     ].join(','),
     KAFKA_ADVERTISED_LISTENERS: [
       `PLAINTEXT://127.0.0.1:${port}`,
-      ...behindProxies.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`),
+      ...proxied.map((listener) => `${listener.name}://127.0.0.1:${listener.port}`),
     ].join(','),
-    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: [
-      'CONTROLLER',
-      'PLAINTEXT',
-      ...behindProxies.map(({ name }) => name),
-    ]
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: ['CONTROLLER', 'PLAINTEXT', ...proxied.map(({ name }) => name)]
       .map((name) => `${name}:PLAINTEXT`)
       .join(','),
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: false,

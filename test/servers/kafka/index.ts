@@ -1,6 +1,7 @@
 /** Real Kafka for tests of the project `kafka`. */
 import { randomBytes } from 'node:crypto'
 import { inject } from 'vitest'
+import { testWorker } from '../test-worker.ts'
 
 import type { SharedKafka } from './start.ts'
 
@@ -19,7 +20,7 @@ export interface TestKafka extends SharedKafka {
 export function kafka(): TestKafka {
   const { brokers, proxied } = inject('kafka')
   // Each worker begins elsewhere: a port that a test has closed is not opened again by another one meanwhile.
-  const first = proxied.length === 0 ? 0 : (2 * Number(process.env['VITEST_POOL_ID'] ?? 0)) % proxied.length
+  const first = proxied.length === 0 ? 0 : (2 * testWorker) % proxied.length
   return {
     brokers,
     proxied: [...proxied.slice(first), ...proxied.slice(0, first)],

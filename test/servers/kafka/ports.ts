@@ -1,14 +1,15 @@
 import { createServer } from 'node:net'
+import { testWorker } from '../test-worker.ts'
 
 /** Below Linux' and macOS' ephemeral ranges (from 32768 and 49152 on) and above most well-known services. */
 const lowest = 16_000
 const slots = 8
 const slotPorts = 2000
 /**
- * Each test worker draws from ports of its own, and the global setup, which has no pool id, from the first ones: what is
+ * Each test worker draws from ports of its own, and the global setup from the first ones: what is
  * free now may be given to another worker, too, before its broker listens or while that broker restarts.
  */
-const slot = Number(process.env['VITEST_POOL_ID'] ?? 0) % slots
+const slot = testWorker % slots
 
 const given = new Set<number>()
 

@@ -1,7 +1,7 @@
 /** The Kafka of a test run: the one KAFKA_BROKERS names, else a container, else Java and Apache Kafka's jars. */
 import { dockerAnswers } from '../find-binary.ts'
 import { startKafka } from './cluster.ts'
-import type { ProxiedListener } from './cluster.ts'
+import type { ProxiedListener } from './proxied-listeners.ts'
 import { startDockerKafka } from './docker.ts'
 import { kafkaJava } from './jars.ts'
 
