@@ -1,17 +1,19 @@
 /** The part of @nxtedition/rocksdb that core/rocksdb.ts uses; the package ships no types. */
 declare module '@nxtedition/rocksdb' {
-  interface NativeBatch {
+  /** What a database lists as open. */
+  export interface NativeResource {
+    _closeSync(): void
+  }
+  interface NativeBatch extends NativeResource {
     _put(key: Uint8Array, value: Uint8Array): void
     _del(key: Uint8Array): void
     _writeSync(options: { readonly sync: boolean }): void
-    _closeSync(): void
   }
-  interface NativeIterator {
+  interface NativeIterator extends NativeResource {
     _nextvSync(
       size: number,
       options: object,
     ): { readonly rows: readonly unknown[]; readonly finished: boolean }
-    _closeSync(): void
   }
   export class RocksLevel {
     constructor(location: string, options: object)
@@ -19,6 +21,7 @@ declare module '@nxtedition/rocksdb' {
     close(): Promise<void>
     batch(): NativeBatch
     iterator(options: object): NativeIterator
+    detachResource(resource: NativeResource): void
     clear(options: object): Promise<void>
     _clear(options: object, callback: (error?: Error | null) => void): void
     getProperty(property: string): string

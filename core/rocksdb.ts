@@ -10,6 +10,7 @@
  * ROCKSDB_FAILED (a read or a write failed, a full disk among them), ROCKSDB_CLOSED (used after it was closed).
  */
 import { RocksLevel } from '@nxtedition/rocksdb'
+import type { NativeResource } from '@nxtedition/rocksdb'
 import { MillraceError, messageOf } from './errors.ts'
 import { makeDirectory } from './owned-directory.ts'
 import { WalSync } from './wal-sync.ts'
@@ -115,7 +116,7 @@ export class RocksDatabase {
 
   batch(): RocksBatch {
     this.#assertOpen()
-    return new RocksBatch(this.#db.batch())
+    return new RocksBatch(owned(this.#db, this.#db.batch()))
   }
 
   /** A cursor over a snapshot as of now. Close it, or `close` of the database does. */
@@ -124,7 +125,7 @@ export class RocksDatabase {
     const native = guard('read', () =>
       this.#db.iterator({ ...range, keyEncoding: 'buffer', valueEncoding: 'buffer' }),
     )
-    const cursor = new RocksCursor(native, () => this.#cursors.delete(cursor))
+    const cursor = new RocksCursor(owned(this.#db, native), () => this.#cursors.delete(cursor))
     this.#cursors.add(cursor)
     return cursor
   }
@@ -226,6 +227,15 @@ export class RocksCursor {
     this.#native = undefined
     this.#onClose()
   }
+}
+
+/**
+ * Ours to close. The database would keep a batch or an iterator for good: it forgets those that are closed by the
+ * asynchronous calls, and by them alone.
+ */
+function owned<T extends NativeResource>(db: RocksLevel, resource: T): T {
+  db.detachResource(resource)
+  return resource
 }
 
 function guard<T>(what: 'read' | 'write', action: () => T): T {
