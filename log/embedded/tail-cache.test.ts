@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { writeI64 } from '#core'
 import { RecordBatchBuilder, baseOffsetOf, batchField, endOffsetOf } from '../index.ts'
@@ -40,6 +43,25 @@ describe('TailCache', () => {
       const [first] = tail.read(tail.startOffset, 1)
       if (first !== undefined) expect(baseOffsetOf(first)).toBe(tail.startOffset)
     }
+  })
+
+  it('leaves what it drops to the garbage collector at once', async () => {
+    const cache = new TailCache(20 * 500)
+    const tail = new PartitionTail(0)
+    const added: WeakRef<Buffer>[] = []
+    for (let at = 0; at < 30; at++) {
+      const batch = batchAt(at * 2, 100)
+      added.push(new WeakRef(batch))
+      cache.add(tail, batch)
+    }
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    // A WeakRef holds what it was made of until the turn is over.
+    await setImmediate()
+    collectGarbage()
+    const cached = countOf(tail)
+    expect(cached).toBeLessThan(30)
+    expect(added.filter((batch) => batch.deref() !== undefined)).toHaveLength(cached)
   })
 
   it('keeps its order and its bound after a partition was cleared', () => {

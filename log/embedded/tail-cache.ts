@@ -40,7 +40,8 @@ export class TailCache {
 
 /** The cached end of one partition: every batch from `startOffset` to the high watermark. */
 export class PartitionTail {
-  #batches: Buffer[] = []
+  /** Undefined below `#head`: what is dropped must not stay in memory until its places are given up. */
+  #batches: (Buffer | undefined)[] = []
   #head = 0
   /** Batches that were cleared, while the cache still has their places in its order. */
   #ghosts = 0
@@ -63,7 +64,7 @@ export class PartitionTail {
     }
     const batch = this.#batches[this.#head] as Buffer
     this.startOffset = endOffsetOf(batch)
-    this.#head++
+    this.#batches[this.#head++] = undefined
     if (this.#head * 2 >= this.#batches.length) {
       this.#batches = this.#batches.slice(this.#head)
       this.#head = 0
@@ -72,7 +73,7 @@ export class PartitionTail {
   }
 
   clear(endOffset: number): number[] {
-    const sizes = this.#batches.slice(this.#head).map((batch) => batch.length)
+    const sizes = this.#batches.slice(this.#head).map((batch) => (batch as Buffer).length)
     this.#ghosts += sizes.length
     this.#batches = []
     this.#head = 0
