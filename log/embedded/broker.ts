@@ -89,7 +89,7 @@ export class EmbeddedBroker {
         },
         failed: () => fetcher.wakeAll(),
       })
-      const topics = new TopicRegistry(database, commit, tails)
+      const topics = new TopicRegistry(database, commit)
       await topics.load()
       const fetcher = new Fetcher(database, clock, topics)
       const offsets = new CommittedOffsets(clock, topics, options.stableWaitMs ?? 5000)
@@ -108,7 +108,6 @@ export class EmbeddedBroker {
         clock,
         logger,
         topics,
-        tails,
         commit,
         retention,
         compactionBytesMin: options.compactionBytesMin ?? 16 << 20,

@@ -2,7 +2,6 @@ import type { Clock, RocksDatabase } from '#core'
 import { RecordCursor, baseOffsetOf, endOffsetOf, filterBatch } from '../index.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { Cleaning, PartitionLog } from './partition-log.ts'
-import type { TailCache } from './tail-cache.ts'
 
 /** Work between two breaths of the event loop, bytes read. */
 const sliceBytes = 1 << 20
@@ -14,7 +13,6 @@ const cleaningsMax = 16
 export interface CompactionContext {
   readonly database: RocksDatabase
   readonly clock: Clock
-  readonly tails: TailCache
   readonly commit: GroupCommit
   readonly signal: AbortSignal
 }
@@ -55,7 +53,7 @@ export async function compactPartition(partition: PartitionLog, context: Compact
       group.touch(partition)
     }
     // The cached batches still hold what was compacted away.
-    return () => context.tails.clear(partition.tail, partition.highWatermark)
+    return () => partition.tail.clear(partition.highWatermark)
   })
 }
 

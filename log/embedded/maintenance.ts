@@ -4,7 +4,6 @@ import { compactPartition } from './compaction.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { Retention } from './retention.ts'
-import type { TailCache } from './tail-cache.ts'
 import { unknownTopic } from '../topic-settings.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
@@ -13,7 +12,6 @@ interface MaintenanceOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly topics: TopicRegistry
-  readonly tails: TailCache
   readonly commit: GroupCommit
   readonly retention: Retention
   readonly compactionBytesMin: number

@@ -64,12 +64,33 @@ describe('TailCache', () => {
     expect(added.filter((batch) => batch.deref() !== undefined)).toHaveLength(cached)
   })
 
+  it('keeps to its bound where batches share memory with those of partitions that are cleared', () => {
+    const bytesMax = 100_000
+    const cache = new TailCache(bytesMax)
+    const cleared = new PartitionTail(0)
+    const other = new PartitionTail(0)
+    for (let at = 0; at < 200; at++) {
+      const batch = batchAt(at * 2, 2000)
+      // Memory of their own, as what comes from another thread has.
+      const memory = Buffer.allocUnsafeSlow(2 * batch.length)
+      memory.set(batch, 0)
+      memory.set(batch, batch.length)
+      cache.add(cleared, memory.subarray(0, batch.length))
+      cache.add(other, memory.subarray(batch.length))
+      if (at % 10 === 9) cleared.clear(at * 2 + 2)
+    }
+    const memories = new Set(other.read(other.startOffset, bytesMax).map(({ buffer }) => buffer))
+    const held = [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    expect(held).toBeGreaterThan(bytesMax / 2)
+    expect(held).toBeLessThan(bytesMax)
+  })
+
   it('keeps its order and its bound after a partition was cleared', () => {
     const cache = new TailCache(3000)
     const cleared = new PartitionTail(0)
     const other = new PartitionTail(0)
     for (let at = 0; at < 4; at++) cache.add(cleared, batchAt(at * 2))
-    cache.clear(cleared, 8)
+    cleared.clear(8)
     expect(cleared.startOffset).toBe(8)
     expect(countOf(cleared)).toBe(0)
     for (let at = 4; at < 8; at++) {

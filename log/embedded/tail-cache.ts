@@ -10,8 +10,9 @@ const overheadBytes = 256
 export class TailCache {
   readonly #bytesMax: number
   #bytes = 0
-  /** The partition tail of each cached batch, oldest first. */
+  /** The partition tail of each cached batch, oldest first, and what is counted for the batch. */
   #order: PartitionTail[] = []
+  #counted: number[] = []
   #head = 0
 
   constructor(bytesMax: number) {
@@ -19,22 +20,21 @@ export class TailCache {
   }
 
   add(tail: PartitionTail, batch: Buffer): void {
+    const counted = batch.length + overheadBytes
     tail.push(batch)
     this.#order.push(tail)
-    this.#bytes += batch.length + overheadBytes
+    this.#counted.push(counted)
+    this.#bytes += counted
     while (this.#bytes > this.#bytesMax && this.#head < this.#order.length) {
-      const freed = (this.#order[this.#head++] as PartitionTail).shift()
-      if (freed !== undefined) this.#bytes -= freed + overheadBytes
+      const tailOfOldest = this.#order[this.#head] as PartitionTail
+      tailOfOldest.shift()
+      this.#bytes -= this.#counted[this.#head++] as number
     }
     if (this.#head > 1024 && this.#head * 2 > this.#order.length) {
       this.#order = this.#order.slice(this.#head)
+      this.#counted = this.#counted.slice(this.#head)
       this.#head = 0
     }
-  }
-
-  /** Drops all of a partition: its stored batches changed, or it is deleted. */
-  clear(tail: PartitionTail, endOffset: number): void {
-    for (const size of tail.clear(endOffset)) this.#bytes -= size + overheadBytes
   }
 }
 
@@ -56,11 +56,11 @@ export class PartitionTail {
     this.#batches.push(batch)
   }
 
-  /** Drops the oldest batch; its size, or undefined when `clear` was faster. */
-  shift(): number | undefined {
+  /** Drops the oldest batch, unless `clear` was faster. */
+  shift(): void {
     if (this.#ghosts > 0) {
       this.#ghosts--
-      return undefined
+      return
     }
     const batch = this.#batches[this.#head] as Buffer
     this.startOffset = endOffsetOf(batch)
@@ -69,16 +69,17 @@ export class PartitionTail {
       this.#batches = this.#batches.slice(this.#head)
       this.#head = 0
     }
-    return batch.length
   }
 
-  clear(endOffset: number): number[] {
-    const sizes = this.#batches.slice(this.#head).map((batch) => (batch as Buffer).length)
-    this.#ghosts += sizes.length
+  /**
+   * Drops everything: the stored batches changed, or the partition is deleted. The cache counts them until their turn
+   * comes all the same: the batches of one request share their memory, which is free only without the last of them.
+   */
+  clear(endOffset: number): void {
+    this.#ghosts += this.#batches.length - this.#head
     this.#batches = []
     this.#head = 0
     this.startOffset = endOffset
-    return sizes
   }
 
   /** Cached batches from the one that holds `offset` on (which is not below `startOffset`), up to `bytesMax`. */

@@ -6,7 +6,6 @@ import { assertNoDifferences, differencesOf, unknownTopic, withDefaults } from '
 import type { GroupCommit, WriteGroup } from './group-commit.ts'
 import { keyTag, purgeKey, topicKey, topicOfKey, topicOfPurgeKey } from './keys.ts'
 import { PartitionLog } from './partition-log.ts'
-import type { TailCache } from './tail-cache.ts'
 
 /** Kafka's rule for topic names. */
 const legalName = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/
@@ -21,16 +20,14 @@ export interface Topic {
 export class TopicRegistry {
   readonly #database: RocksDatabase
   readonly #commit: GroupCommit
-  readonly #tails: TailCache
   readonly #byName = new Map<string, Topic>()
   readonly #byId = new Map<string, Topic>()
   /** Changes run one after the other, so that each sees what the one before did. */
   #changes: Promise<unknown> = Promise.resolve()
 
-  constructor(database: RocksDatabase, commit: GroupCommit, tails: TailCache) {
+  constructor(database: RocksDatabase, commit: GroupCommit) {
     this.#database = database
     this.#commit = commit
-    this.#tails = tails
   }
 
   /** Loads topics and partition states (no batches are read), and finishes deletions that a crash cut short. */
@@ -120,7 +117,7 @@ export class TopicRegistry {
         }
       })
       for (const topic of topics) {
-        for (const partition of topic.partitions) this.#tails.clear(partition.tail, partition.highWatermark)
+        for (const partition of topic.partitions) partition.tail.clear(partition.highWatermark)
         await this.#purge(topic.description.topicId)
       }
       return topics
