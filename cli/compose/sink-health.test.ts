@@ -35,3 +35,17 @@ it('does not wait for a thread that is busy: what it said last is told', async (
   busy = true
   expect(await seen(health)).toEqual({ sql: true })
 })
+
+it('waits for a late answer only once, however often it is asked', async () => {
+  let waits = 0
+  let answer = (): void => {}
+  const counting = { ...systemClock, sleep: async () => void waits++ }
+  const health = new SinkHealth(['sql', 'redis'], { clock: counting, logger: silentLogger })
+  health.started(() => new Promise((resolve) => (answer = () => resolve({ sql: true, redis: true }))))
+  for (let asked = 0; asked < 5; asked++) expect(await seen(health)).toEqual({ sql: false, redis: false })
+  expect(waits).toBe(1)
+  answer()
+  await systemClock.yield()
+  expect(await seen(health)).toEqual({ sql: true, redis: true })
+  expect(waits).toBe(2)
+})

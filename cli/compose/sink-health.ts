@@ -14,6 +14,7 @@ export class SinkHealth {
   readonly #clock: Clock
   readonly #logger: Logger
   #ask: Ask | undefined
+  /** Until the thread has answered. */
   #asking: Promise<void> | undefined
   #said: Readonly<Record<string, boolean>> = {}
   #ended = false
@@ -50,13 +51,21 @@ export class SinkHealth {
 
   async #follows(store: string): Promise<boolean> {
     if (this.#ended || this.#ask === undefined) return false
-    this.#asking ??= this.#refresh(this.#ask).finally(() => {
-      this.#asking = undefined
-    })
-    const answered = new AbortController()
-    await Promise.race([this.#asking, this.#clock.sleep(answerWaitMs, answered.signal)])
-    answered.abort()
+    await (this.#asking ??= this.#begin(this.#ask))
     return this.#said[store] === true
+  }
+
+  /**
+   * Resolves once the thread has answered or is late. While an answer is late it is neither asked again nor waited for:
+   * each wait would leave something in memory until the answer comes.
+   */
+  #begin(ask: Ask): Promise<void> {
+    const answered = new AbortController()
+    void this.#refresh(ask).finally(() => {
+      this.#asking = undefined
+      answered.abort()
+    })
+    return this.#clock.sleep(answerWaitMs, answered.signal)
   }
 
   async #refresh(ask: Ask): Promise<void> {
