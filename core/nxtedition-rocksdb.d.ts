@@ -4,11 +4,6 @@ declare module '@nxtedition/rocksdb' {
   export interface NativeResource {
     _closeSync(): void
   }
-  interface NativeBatch extends NativeResource {
-    _put(key: Uint8Array, value: Uint8Array): void
-    _del(key: Uint8Array): void
-    _writeSync(options: { readonly sync: boolean }): void
-  }
   interface NativeIterator extends NativeResource {
     _nextvSync(
       size: number,
@@ -19,7 +14,8 @@ declare module '@nxtedition/rocksdb' {
     constructor(location: string, options: object)
     open(): Promise<void>
     close(): Promise<void>
-    batch(): NativeBatch
+    /** Of the open database, for `db_init`. */
+    readonly handle: bigint
     iterator(options: object): NativeIterator
     detachResource(resource: NativeResource): void
     clear(options: object): Promise<void>
@@ -27,4 +23,26 @@ declare module '@nxtedition/rocksdb' {
     getProperty(property: string): string
     _getManySync(keys: readonly Uint8Array[], options: object): (Buffer | undefined)[]
   }
+}
+
+/** The functions beneath it, in C++. Options that are null cost nothing, others a look-up for each of their names. */
+declare module '@nxtedition/rocksdb/binding.js' {
+  interface NativeDatabase {
+    readonly native: 'database'
+  }
+  export interface NativeBatch {
+    readonly native: 'batch'
+  }
+  interface Binding {
+    /** A further reference to an open database. It neither keeps it open nor closes it. */
+    db_init(handle: bigint): NativeDatabase
+    batch_init(): NativeBatch
+    batch_put(batch: NativeBatch, key: Uint8Array, value: Uint8Array, options: null): void
+    batch_del(batch: NativeBatch, key: Uint8Array, options: null): void
+    batch_write(db: NativeDatabase, batch: NativeBatch, options: { readonly sync: boolean }): void
+    /** Empties it; it keeps its memory. */
+    batch_clear(batch: NativeBatch): void
+  }
+  const binding: Binding
+  export default binding
 }

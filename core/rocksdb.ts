@@ -10,7 +10,8 @@
  * ROCKSDB_FAILED (a read or a write failed, a full disk among them), ROCKSDB_CLOSED (used after it was closed).
  */
 import { RocksLevel } from '@nxtedition/rocksdb'
-import type { NativeResource } from '@nxtedition/rocksdb'
+import binding from '@nxtedition/rocksdb/binding.js'
+import type { NativeBatch } from '@nxtedition/rocksdb/binding.js'
 import { MillraceError, messageOf } from './errors.ts'
 import { makeDirectory } from './owned-directory.ts'
 import { WalSync } from './wal-sync.ts'
@@ -37,12 +38,19 @@ export interface ScanRange {
   readonly highWaterMarkBytes?: number
 }
 
+/** A batch that has grown larger is given back. */
+const spareBytesMax = 4 << 20
+
 const readOptions = { valueEncoding: 'buffer' } as const
 
 export class RocksDatabase {
   readonly #db: RocksLevel
   readonly #cursors = new Set<RocksCursor>()
   readonly #wal: WalSync
+  /** The same database, for the functions beneath `RocksLevel`, whose batches cost a third more. */
+  readonly #native: ReturnType<typeof binding.db_init>
+  /** Of the last write: its memory serves the next one. */
+  #spare: NativeBatch | undefined
   #open = true
   /** Of a sync, or of a deletion whose failure the binding reports late. */
   #failure: MillraceError | undefined
@@ -51,6 +59,7 @@ export class RocksDatabase {
   private constructor(db: RocksLevel, location: string) {
     this.#db = db
     this.location = location
+    this.#native = binding.db_init(db.handle)
     // A new file of the write-ahead log comes with a new memtable, and that with a new version.
     this.#wal = new WalSync(location, () => db.getProperty('rocksdb.current-super-version-number'))
   }
@@ -88,14 +97,19 @@ export class RocksDatabase {
     return guard('read', () => this.#db._getManySync(keys, readOptions))
   }
 
-  /** Atomic: all of the batch or nothing of it, also after a crash. `sync` fsyncs the write-ahead log first. */
+  /**
+   * Atomic: all of the batch or nothing of it, also after a crash. `sync` fsyncs the write-ahead log first. The batch
+   * is of no further use.
+   */
   write(batch: RocksBatch, options: { readonly sync: boolean }): void {
     this.#assertOpen()
     if (this.#failure !== undefined) throw this.#failure
-    guard('write', () => {
-      batch.native._writeSync(options)
-      batch.native._closeSync()
-    })
+    const { byteLength } = batch
+    const native = batch.take()
+    guard('write', () => binding.batch_write(this.#native, native, options))
+    if (byteLength > spareBytesMax) return
+    binding.batch_clear(native)
+    this.#spare = native
   }
 
   /**
@@ -116,7 +130,9 @@ export class RocksDatabase {
 
   batch(): RocksBatch {
     this.#assertOpen()
-    return new RocksBatch(owned(this.#db, this.#db.batch()))
+    const native = this.#spare ?? binding.batch_init()
+    this.#spare = undefined
+    return new RocksBatch(native)
   }
 
   /** A cursor over a snapshot as of now. Close it, or `close` of the database does. */
@@ -125,7 +141,9 @@ export class RocksDatabase {
     const native = guard('read', () =>
       this.#db.iterator({ ...range, keyEncoding: 'buffer', valueEncoding: 'buffer' }),
     )
-    const cursor = new RocksCursor(owned(this.#db, native), () => this.#cursors.delete(cursor))
+    // The database would keep it for good: it forgets those alone that are closed by the asynchronous call.
+    this.#db.detachResource(native)
+    const cursor = new RocksCursor(native, () => this.#cursors.delete(cursor))
     this.#cursors.add(cursor)
     return cursor
   }
@@ -168,23 +186,38 @@ export class RocksDatabase {
 
 /** Collects puts and deletes; written by `RocksDatabase.write`, once. Keys and values are copied at once. */
 export class RocksBatch {
-  readonly native: ReturnType<RocksLevel['batch']>
+  #native: NativeBatch | undefined
   /** Operations collected. */
   count = 0
+  /** Of keys and values. */
+  byteLength = 0
 
-  constructor(native: ReturnType<RocksLevel['batch']>) {
-    this.native = native
+  constructor(native: NativeBatch) {
+    this.#native = native
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.native._put(key, value)
+    binding.batch_put(this.#native ?? written(), key, value, null)
     this.count++
+    this.byteLength += key.length + value.length
   }
 
   delete(key: Uint8Array): void {
-    this.native._del(key)
+    binding.batch_del(this.#native ?? written(), key, null)
     this.count++
+    this.byteLength += key.length
   }
+
+  /** For the database that writes it. */
+  take(): NativeBatch {
+    const native = this.#native ?? written()
+    this.#native = undefined
+    return native
+  }
+}
+
+function written(): never {
+  throw closed('This batch is written. Begin another one.')
 }
 
 export class RocksCursor {
@@ -227,15 +260,6 @@ export class RocksCursor {
     this.#native = undefined
     this.#onClose()
   }
-}
-
-/**
- * Ours to close. The database would keep a batch or an iterator for good: it forgets those that are closed by the
- * asynchronous calls, and by them alone.
- */
-function owned<T extends NativeResource>(db: RocksLevel, resource: T): T {
-  db.detachResource(resource)
-  return resource
 }
 
 function guard<T>(what: 'read' | 'write', action: () => T): T {

@@ -8,6 +8,7 @@ import { changelogKind, localKind, readPosition, writePosition } from './changel
 import type { TaskPosition } from './changelog.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { DatabaseKeys } from './database-keys.ts'
 import { stateUnusable } from './errors.ts'
 import { Journal } from './journal.ts'
 import { LayeredKeyValueStore } from './layered-key-value-store.ts'
@@ -65,8 +66,7 @@ export class TaskState {
   readonly #scans: OpenScans
   readonly #memory: SetMemory
   readonly #positionStore: string | undefined
-  /** Scratch for database keys: store id and changelog key. */
-  #key = Buffer.allocUnsafe(256)
+  readonly #keys = new DatabaseKeys()
 
   private constructor(
     options: TaskStateOptions,
@@ -290,11 +290,7 @@ export class TaskState {
     let count = 0
     while (cursor.next()) {
       count++
-      const size = 1 + cursor.keyEnd - cursor.keyStart
-      if (size > this.#key.length) this.#key = Buffer.allocUnsafe(size * 2)
-      this.#key[0] = storeId
-      cursor.buffer.copy(this.#key, 1, cursor.keyStart, cursor.keyEnd)
-      const key = this.#key.subarray(0, size)
+      const key = this.#keys.of(storeId, cursor)
       const value = cursor.value()
       if (value === null) batch.delete(key)
       else batch.put(key, value)

@@ -47,6 +47,7 @@ describe('the rules can fail', () => {
     ['cli/commands/x.ts', `import { openEmbeddedLog } from '#log/embedded'`],
     ['processor/x.ts', `new Worker(new URL('../log/embedded/worker.ts', import.meta.url))`],
     ['state/x.ts', `import { RocksLevel } from '@nxtedition/rocksdb'`],
+    ['state/x.ts', `import binding from '@nxtedition/rocksdb/binding.js'`],
     ['processor/x.ts', `const at = Date.now()`],
     ['domain/coupon/x.ts', `const chance = Math.random()`],
     ['log/x.ts', `setTimeout(() => {}, 1)`],

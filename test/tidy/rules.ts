@@ -57,7 +57,7 @@ export function importComplaints(file: SourceFile): string[] {
     } else if (specifier.startsWith('#')) {
       if (specifier !== `#${room}` && !mayImport[room]?.includes(specifier))
         complain(specifier, `${room} must not know it`)
-    } else if (specifier === '@nxtedition/rocksdb') {
+    } else if (specifier.startsWith('@nxtedition/rocksdb')) {
       if (file.path !== 'core/rocksdb.ts') complain(specifier, 'only core/rocksdb.ts knows the binding')
     } else if (specifier.startsWith('node:') && withoutInputOutput.has(room)) {
       if (!pureModules.has(specifier)) complain(specifier, `${room} is pure`)
