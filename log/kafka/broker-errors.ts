@@ -112,6 +112,8 @@ export function brokerError(value: number, subject: string, message: string | nu
   if (value === code.unknownTopicOrPartition)
     return fail('LOG_UNKNOWN_TOPIC', 'Create it, or correct its name.')
   if (value === code.unsupportedVersion) return fail('LOG_UNSUPPORTED', 'Use Apache Kafka 4.0 or newer.')
-  if (isRetriable(value)) return fail('LOG_UNAVAILABLE', 'Try again.')
+  // Not one that passes for everybody: only who writes in a transaction waits for the one before.
+  if (value === code.concurrentTransactions || isRetriable(value))
+    return fail('LOG_UNAVAILABLE', 'Try again.')
   return fail('LOG_INVALID_REQUEST', 'Correct what was asked for.')
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { knownCodes, nameOfCode } from './broker-errors.ts'
+import { brokerError, knownCodes, nameOfCode } from './broker-errors.ts'
 import { endVerdict, ownershipVerdict, sendVerdict } from './transaction-errors.ts'
 
 const passing = [
@@ -20,6 +20,12 @@ it('knows codes by the names Kafka gives them', () => {
   expect(nameOfCode(120)).toBe('TRANSACTION_ABORTABLE')
   expect(nameOfCode(129)).toBe('REBOOTSTRAP_REQUIRED')
   expect(nameOfCode(999)).toBe('error 999')
+})
+
+it('says of an error that a retry helps where one is tried', () => {
+  // What does not exist has to be created first, although it may only not be known yet.
+  const retried = by('retry', (value) => brokerError(value, 'topic orders').reaction)
+  expect(retried).toEqual(passing.filter((value) => value !== 3))
 })
 
 describe('while records and offsets are sent', () => {

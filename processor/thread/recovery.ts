@@ -54,7 +54,7 @@ export class Recovery {
     const running = tasks.running()
     if (isUnknown) {
       await ids.take()
-      for (const task of running) await lifecycle.takeOver(task)
+      await Promise.all(running.map((task) => lifecycle.takeOver(task)))
       return
     }
     ids.startOver()
