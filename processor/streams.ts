@@ -46,7 +46,7 @@ export interface StreamsOptions {
   readonly repartitionPurge?: Partial<PurgeLimits>
   /** One of several stream threads of a process. Left out: the only one, and the state directory is claimed for it. */
   readonly place?: ThreadPlace
-  /** Where others can ask this process for its state; told to everybody in the group. */
+  /** Told to everybody in the group, for queries of state; nobody reads it yet. Default: nothing. */
   readonly advertisedUrl?: string
   /**
    * Copies of each stateful task in other processes, which follow its changelogs, so that one of them goes on at once

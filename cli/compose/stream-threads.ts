@@ -19,7 +19,7 @@ import type { EnginePlace } from './thread-control.ts'
 import { untilReachable } from './until-reachable.ts'
 
 export interface EngineOptions extends ProgramOptions {
-  /** Where this process can be asked for its state. */
+  /** Where this process listens. The group is told ADVERTISED_URL instead, or nothing. */
   readonly url: string
   readonly metrics: Metrics
   /** The embedded log is served on each. */
@@ -33,11 +33,12 @@ export function startEngine(options: EngineOptions): ProcessWork {
 }
 
 function startEngineThread(options: EngineOptions, place?: EnginePlace): Thread {
-  const { settings, readableLogs, logs, url } = options
+  const { settings, readableLogs, logs } = options
   return startThread({
     name: place === undefined || settings.threads === 1 ? 'engine' : `engine-${place.number}`,
     script: new URL('./engine-thread.ts', import.meta.url),
-    data: { settings, readableLogs, logs, url: settings.advertisedUrl ?? url, place },
+    // Where this process listens says nothing to others: 0.0.0.0 and loopback are the same on every machine.
+    data: { settings, readableLogs, logs, url: settings.advertisedUrl ?? '', place },
     ports: place === undefined ? logs : [place.positions.port],
   })
 }
