@@ -13,6 +13,10 @@ export interface Gauge {
 export interface Histogram {
   observe(value: number, labels?: Labels): void
 }
+export interface Observation {
+  readonly value: number
+  readonly labels?: Labels
+}
 export interface InstrumentOptions {
   readonly name: string
   readonly help: string
@@ -23,6 +27,12 @@ export interface InstrumentOptions {
 export interface Metrics {
   counter(options: InstrumentOptions): Counter
   gauge(options: InstrumentOptions): Gauge
+  /**
+   * A gauge that is asked whenever the metrics are shown: it costs nothing in between, and what `observe` no longer
+   * answers vanishes. Several may share a name, with labels of their own.
+   * @returns what ends it
+   */
+  observableGauge(options: InstrumentOptions, observe: () => Iterable<Observation>): () => void
   /** `buckets` in the unit of the observed values, ascending. */
   histogram(options: InstrumentOptions & { readonly buckets?: readonly number[] }): Histogram
 }
@@ -32,5 +42,6 @@ const nothing = (): void => {}
 export const noMetrics: Metrics = {
   counter: () => ({ add: nothing }),
   gauge: () => ({ set: nothing }),
+  observableGauge: () => nothing,
   histogram: () => ({ observe: nothing }),
 }

@@ -8,6 +8,11 @@ export function deadLetterTopic(topic: string): string {
   return `${topic}.dlq`
 }
 
+/** What a dead letter says went wrong. */
+export function deadLetterCode(error: unknown): string {
+  return isMillraceError(error) ? error.code : 'PROCESSOR_POISON'
+}
+
 const messageLengthMax = 1000
 
 /** Appends the record to the dead-letter topic of its own, in its own partition number. Bytes stay as they were. */
@@ -22,7 +27,7 @@ export function writeDeadLetter(
     { key: 'dlq-topic', value: source.topic },
     { key: 'dlq-partition', value: String(source.partition) },
     { key: 'dlq-offset', value: String(record.offset) },
-    { key: 'dlq-code', value: isMillraceError(error) ? error.code : 'PROCESSOR_POISON' },
+    { key: 'dlq-code', value: deadLetterCode(error) },
     { key: 'dlq-message', value: messageOf(error).slice(0, messageLengthMax) },
     { key: 'dlq-attempt', value: '1' },
   ]

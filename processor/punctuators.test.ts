@@ -250,6 +250,7 @@ describe('by wall clock', () => {
         },
       }),
       gauge: () => instrument,
+      observableGauge: () => instrument.add,
       histogram: () => instrument,
     }
     const { harness, clock, requests } = await running([], { topology: flushing([1_000_100]), metrics })

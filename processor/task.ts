@@ -10,7 +10,7 @@ import { partitionOf } from '#log'
 import type { TaskPosition, TaskState } from '#state'
 import { TaskProgram, taskIdOf, writeErased } from '#topology'
 import type { DuePunctuator, SinkNode, StoreSpec, Subtopology, TaskHost, Topology } from '#topology'
-import { writeDeadLetter, deadLetterTopic } from './dead-letter.ts'
+import { deadLetterCode, deadLetterTopic, writeDeadLetter } from './dead-letter.ts'
 import { isPoison, processorError } from './errors.ts'
 import { InputQueue } from './input-queue.ts'
 import type { TaskStatus } from './task-states.ts'
@@ -35,6 +35,8 @@ export interface TaskOptions {
   readonly logger: Logger
   /** Called for each call of a punctuator that was taken back. */
   readonly onPunctuatorFailed: (failed: { readonly processor: string; readonly punctuator: string }) => void
+  /** Called for each record that was set aside. */
+  readonly onDeadLetter: (letter: { readonly code: string }) => void
 }
 
 /** How far a task has come, with the wall-clock time up to which its punctuators are done: that is not stored. */
@@ -48,8 +50,6 @@ export class Task implements TaskHost {
   readonly partition: number
   readonly inputs: readonly InputQueue[]
   status: TaskStatus = 'created'
-  /** Records set aside since the start. */
-  poisoned = 0
   readonly #options: TaskOptions
   readonly #keyScratch = new ByteWriter(256)
   #streamTime = -1
@@ -282,7 +282,7 @@ export class Task implements TaskHost {
     this.state.rollback()
     outputs.rollback()
     const where = `${input.topic}-${input.partition}@${record.offset}`
-    const { onPoison, topics, logger } = this.#options
+    const { onPoison, topics, logger, onDeadLetter } = this.#options
     if (onPoison === 'fail') {
       throw processorError('PROCESSOR_POISON', `Record ${where} failed, and the poison handler is "fail".`, {
         cause: error,
@@ -298,7 +298,7 @@ export class Task implements TaskHost {
         cause: second,
       })
     }
-    this.poisoned++
+    onDeadLetter({ code: deadLetterCode(error) })
     logger.warn({ task: this.taskId, record: where, error }, 'record set aside')
   }
 

@@ -16,6 +16,27 @@ it('sums what several threads count under one name, and keeps labels apart', asy
   expect(text.match(/# TYPE done_total counter/g)).toHaveLength(1)
 })
 
+it('asks an observed gauge when it is shown, and forgets what is gone', async () => {
+  const registry = createMetrics({ processMetrics: false })
+  const { metrics } = registry
+  const shown = async (): Promise<string[]> => {
+    const { body } = await metricsText([await registry.snapshot()])
+    return body.split('\n').filter((line) => line.startsWith('lag{'))
+  }
+  const instrument = { name: 'lag', help: 'lag', labels: ['task'] }
+  const lags = new Map([['0_0', 3]])
+  const end = metrics.observableGauge(instrument, () =>
+    [...lags].map(([task, value]) => ({ value, labels: { task } })),
+  )
+  metrics.observableGauge(instrument, () => [{ value: 9, labels: { task: '1_0' } }])
+  expect(await shown()).toEqual(['lag{task="0_0"} 3', 'lag{task="1_0"} 9'])
+  lags.delete('0_0')
+  lags.set('0_1', 4)
+  expect(await shown()).toEqual(['lag{task="0_1"} 4', 'lag{task="1_0"} 9'])
+  end()
+  expect(await shown()).toEqual(['lag{task="1_0"} 9'])
+})
+
 it('answers the same instrument when asked for a name twice', async () => {
   const registry = createMetrics({ processMetrics: false })
   const { metrics } = registry

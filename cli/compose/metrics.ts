@@ -1,7 +1,7 @@
 /** prom-client behind core's Metrics port; each thread has its own registry, the main thread puts them together. */
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { MetricObjectWithValues, MetricValue } from 'prom-client'
-import type { InstrumentOptions, Metrics } from '#core'
+import type { InstrumentOptions, Metrics, Observation } from '#core'
 
 /** A thread's metrics in a form that travels between threads. */
 export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[]
@@ -15,6 +15,7 @@ export interface MetricsRegistry {
 export function createMetrics(options: { readonly processMetrics: boolean }): MetricsRegistry {
   const registry = new Registry()
   if (options.processMetrics) collectDefaultMetrics({ register: registry })
+  const observers = new Map<string, Set<() => Iterable<Observation>>>()
   return {
     metrics: {
       counter(instrument) {
@@ -29,6 +30,18 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
         return {
           set: (value, labels) => (labels === undefined ? gauge.set(value) : gauge.set(labels, value)),
         }
+      },
+      observableGauge(instrument, observe) {
+        const known = observers.get(instrument.name)
+        const asked = known ?? new Set()
+        if (known === undefined) {
+          observers.set(instrument.name, asked)
+          observedGauge(registry, instrument, asked)
+        }
+        // A function of its own: the same one may be given twice.
+        const asking = (): Iterable<Observation> => observe()
+        asked.add(asking)
+        return () => void asked.delete(asking)
       },
       histogram(instrument) {
         const { buckets } = instrument
@@ -57,6 +70,22 @@ export async function metricsText(
 ): Promise<{ readonly contentType: string; readonly body: string }> {
   const registry = AggregatorRegistry.aggregate([...snapshots])
   return { contentType: registry.contentType, body: await registry.metrics() }
+}
+
+function observedGauge(
+  registry: Registry,
+  instrument: InstrumentOptions,
+  observers: ReadonlySet<() => Iterable<Observation>>,
+): Gauge {
+  return new Gauge({
+    ...configuration(registry, instrument),
+    collect() {
+      this.reset()
+      for (const observe of observers) {
+        for (const { value, labels = {} } of observe()) this.set(labels, value)
+      }
+    },
+  })
 }
 
 function configuration(

@@ -19,7 +19,7 @@ import { Computation } from './computation.ts'
 import { Fleet } from './fleet.ts'
 import { GroupMember } from './group-member.ts'
 import { Handovers } from './handovers.ts'
-import { threadInstruments } from './instruments.ts'
+import { observeTasks, threadInstruments } from './instruments.ts'
 import type { StreamThreadOptions, ThreadContext } from './options.ts'
 import { Recovery } from './recovery.ts'
 import { StatePositions } from './state-positions.ts'
@@ -51,6 +51,7 @@ export class StreamThread {
   readonly #lifecycle: TaskLifecycle
   readonly #handovers: Handovers
   readonly #recovery: Recovery
+  readonly #hideTasks: () => void
   #status: ThreadStatus = 'created'
   /** What ended the thread from outside its loop. */
   #failure: { readonly error: unknown } | undefined
@@ -94,6 +95,7 @@ export class StreamThread {
     this.#handovers = handovers
     const parts = { computation, transactions, ids, member, fleet, lifecycle, handovers, fetcher }
     this.#recovery = new Recovery(thread, parts)
+    this.#hideTasks = observeTasks(options.metrics, () => this.tasks())
   }
 
   get status(): ThreadStatus {
@@ -256,6 +258,7 @@ export class StreamThread {
     await this.#ids.settled()
     await this.#member.leave()
     await this.#ids.close()
+    this.#hideTasks()
     if (threadMayBecome(this.#status, 'stopped')) this.#become('stopped')
   }
 

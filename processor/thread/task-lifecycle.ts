@@ -57,12 +57,13 @@ export class TaskLifecycle {
       const subtopology = subtopologies.find(({ sourceTopics }) => sourceTopics.includes(topic))
       invariant(subtopology !== undefined, `topic ${topic} is read by the topology`)
       if (tasks.get(`${subtopology.id}_${partition}`) !== undefined) continue
-      const { punctuatorsFailed } = this.#thread.instruments
+      const { punctuatorsFailed, deadLettered } = this.#thread.instruments
       const task = new Task({
         ...this.#thread,
         subtopology,
         partition,
         onPunctuatorFailed: (failed) => punctuatorsFailed.add(1, failed),
+        onDeadLetter: (letter) => deadLettered.add(1, letter),
       })
       tasks.add(task)
       void this.takeOver(task)
