@@ -100,23 +100,41 @@ it('ends waits and finishes requests when it closes', async () => {
   await expect(fetch(url('/livez'))).rejects.toThrow()
 })
 
-it.each([
-  ['GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
-  ['nonsense\r\n\r\n', 400],
-  ['GET /\u0000 HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
-  [`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`, 400],
-])('answers %j… with a problem', async (text, status) => {
-  const answer = await new Promise<string>((resolve, reject) => {
+/** What comes back for these bytes, up to `last`. */
+function answerTo(text: string, last: string): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
     let received = ''
     const socket = connect(server.port, '127.0.0.1', () => socket.write(text))
     socket.setEncoding('utf8')
     socket.on('data', (chunk: string) => {
       received += chunk
-      if (received.includes('"code"')) socket.destroy()
+      if (received.includes(last)) socket.destroy()
     })
     socket.on('close', () => resolve(received))
     socket.on('error', reject)
   })
+}
+
+it.each([
+  ['GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
+  ['nonsense\r\n\r\n', 400],
+  ['GET /\u0000 HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+  [`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`, 400],
+  ['GET / HTTP/1.1\r\n\r\n', 400],
+  ['GET / HTTP/1.1\r\nHost: localhost\r\nExpect: foo\r\n\r\n', 400],
+])('answers %j… with a problem', async (text, status) => {
+  const answer = await answerTo(text, '"code"')
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   expect(answer.toLowerCase()).toContain('content-type: application/problem+json')
+  expect(answer).not.toContain('Error:')
+})
+
+it('asks for the body of who expects 100-continue', async () => {
+  const { length } = JSON.stringify({ couponId: 'c', stock: 1 })
+  const answer = await answerTo(
+    'POST /api/v1/coupons HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n' +
+      `Content-Length: ${length}\r\nExpect: 100-continue\r\n\r\n{"couponId":"c","stock":1}`,
+    '"couponId"',
+  )
+  expect(answer).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 Created\r\n/)
 })

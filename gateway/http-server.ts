@@ -1,9 +1,9 @@
 /** The gateway behind node:http. */
 import { createServer } from 'node:http'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { MillraceError, systemClock } from '#core'
+import { MillraceError, messageOf, systemClock } from '#core'
 import type { Clock } from '#core'
 import { AnswersTogether } from './answers-together.ts'
 import { problem, problemText } from './http/problem.ts'
@@ -34,9 +34,15 @@ export async function serveHttp(
   }
   const listener = getRequestListener(answer, {
     // Before there is a request to answer: a Host or an address that cannot be understood.
-    errorHandler: (error) => problem('invalid-request', { detail: String(error), members: { errors: [] } }),
+    errorHandler: (error) =>
+      problem('invalid-request', { detail: messageOf(error), members: { errors: [] } }),
   })
-  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing))
+  // A missing Host and an Expect that it does not know node:http would refuse by itself, with an empty body.
+  const server = createServer(
+    { requireHostHeader: false },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  )
+  server.on('checkExpectation', (incoming, outgoing) => refuseExpectation(incoming, outgoing))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
   await listen(server, options)
   const { address, port } = server.address() as AddressInfo
@@ -86,6 +92,15 @@ async function close(server: Server, gateway: Pick<Gateway, 'endWaits'>, clock: 
   }
   server.closeAllConnections()
   await done
+}
+
+/** Whether the client sends its body after this answer is not known, so the connection ends. */
+function refuseExpectation({ headers }: IncomingMessage, outgoing: ServerResponse): void {
+  const body = problemText('invalid-request', {
+    detail: `Expect: there is only 100-continue here; it is "${headers.expect}".`,
+    members: { errors: [] },
+  })
+  outgoing.writeHead(400, { connection: 'close', 'content-type': 'application/problem+json' }).end(body)
 }
 
 /** What node:http could not parse gets a problem too. */
