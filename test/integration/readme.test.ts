@@ -8,20 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '#core'
 import { startProgram } from '#cli/demo/program'
 import type { Program } from '#cli/demo/program'
-
-interface Block {
-  readonly language: string
-  readonly text: string
-}
-
-/** The fenced blocks with a language below one heading. */
-function blocksOf(document: string, heading: RegExp): Block[] {
-  const section = document.split(/^## /m).find((part) => heading.test(part)) ?? ''
-  return [...section.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map((match) => ({
-    language: match[1] as string,
-    text: match[2] as string,
-  }))
-}
+import { fencedBlocks } from '../tidy/fenced-blocks.ts'
 
 /** Ids and times differ from run to run. */
 function withoutVariables(text: string): string {
@@ -58,7 +45,7 @@ describe.each([
   })
 
   it('answers what the document says', async () => {
-    const blocks = blocksOf(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'), heading)
+    const blocks = fencedBlocks(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'), heading)
     const scripts = blocks.filter(({ language }) => language === 'sh').map(({ text }) => text)
     const expected = blocks.filter(({ language }) => language !== 'sh').map(({ text }) => text)
     expect(scripts.length).toBeGreaterThanOrEqual(6)
