@@ -12,6 +12,11 @@ export function localUrl(host: string, port: number): string {
   return `http://${name}:${port}`
 }
 
+/** Without a token operators' calls are open on such a HOST, and refused elsewhere. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
 export function banner(kind: ProcessKind, settings: Settings, url: string): string {
   const name = kind === 'start' ? `Millrace ${version()}` : `Millrace ${version()} ${kind}`
   const ending = ['', `The log is in ${whereLogIs(settings)}. Ctrl-C stops.`, '']
@@ -23,12 +28,21 @@ export function banner(kind: ProcessKind, settings: Settings, url: string): stri
 }
 
 function firstCalls(settings: Settings, url: string): string[] {
-  const token = settings.adminToken === undefined ? '' : " -H 'authorization: Bearer '$ADMIN_TOKEN"
+  const { adminToken, host } = settings
+  const token = adminToken === undefined ? '' : " -H 'authorization: Bearer '$ADMIN_TOKEN"
   const json = "-H 'content-type: application/json'"
+  const claim = `  curl ${url}/api/v1/coupons/spring/claims ${json} -H 'prefer: wait=5' -d '{"userId":"ann"}'`
+  if (adminToken === undefined && !isLoopback(host)) {
+    return [
+      'Operator calls are refused here: set ADMIN_TOKEN (8 characters or more) and start again.',
+      'Claim one of a coupon that is open:',
+      claim,
+    ]
+  }
   return [
     'Open a coupon of 100, then claim one:',
     `  curl ${url}/api/v1/coupons ${json}${token} -d '{"couponId":"spring","stock":100}'`,
-    `  curl ${url}/api/v1/coupons/spring/claims ${json} -H 'prefer: wait=5' -d '{"userId":"ann"}'`,
+    claim,
   ]
 }
 

@@ -334,6 +334,25 @@ describe('requests of any kind', () => {
     expect((await system.get('/metrics')).status).toBe(200)
   })
 
+  it.each([
+    [{ adminToken: 'let-me-in', loopback: true }, true, true],
+    [{ adminToken: 'let-me-in', loopback: false }, true, true],
+    [{ loopback: false }, false, false],
+    [{ loopback: true }, true, false],
+  ])('tell at the root how operators call it: %j', async (options, open, token) => {
+    await start(options)
+    const { text } = await system.get('/')
+    expect(text.includes('curl -X POST http://localhost/api/v1/coupons -H')).toBe(open)
+    expect(text.includes('Operator calls are refused here: set ADMIN_TOKEN')).toBe(!open)
+    expect(
+      text.includes(
+        '/api/v1/coupons -H \'content-type: application/json\' -H "authorization: Bearer $ADMIN_TOKEN"',
+      ),
+    ).toBe(token)
+    expect(text).not.toContain('let-me-in')
+    expect(text).toContain('/api/v1/coupons/summer/claims')
+  })
+
   it('never end in a 500, whatever is sent', async () => {
     await start()
     await system.open('c', 1000)

@@ -86,7 +86,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           return options.metricsText()
         },
       }),
-      ...welcomeRoutes(options.advertisedUrl),
+      ...welcomeRoutes(options),
     ],
     requests,
     logger,

@@ -3,6 +3,7 @@ import { createGateway } from '#gateway'
 import type { CouponReads, Gateway, ReadinessCheck } from '#gateway'
 import type { Metrics } from '#core'
 import type { Log } from '#log'
+import { isLoopback } from '../banner.ts'
 import { openLog } from './log-access.ts'
 import type { LogAccess } from './log-access.ts'
 import { metricsText } from './metrics.ts'
@@ -57,8 +58,4 @@ export async function attachLog(
     await log.close()
     throw startFailed(error, 'VIEW_DIR', settings)
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
