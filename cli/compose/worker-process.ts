@@ -6,6 +6,7 @@ import type { Metrics } from '#core'
 import { createHealth, serveHttp } from '#gateway'
 import type { Readiness } from '#gateway'
 import { localUrl } from '../banner.ts'
+import type { ProcessKind } from '../process-kinds.ts'
 import { createMetrics, metricsText } from './metrics.ts'
 import { singleThread } from './process-work.ts'
 import type { ProcessWork } from './process-work.ts'
@@ -18,7 +19,11 @@ import { startThread, threadSnapshots } from './thread.ts'
 type StartWork = (url: string, metrics: Metrics) => ProcessWork
 
 /** Resolves once it listens. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED. */
-async function startWorkerProcess(options: ProgramOptions, startWork: StartWork): Promise<RunningProgram> {
+async function startWorkerProcess(
+  kind: ProcessKind,
+  options: ProgramOptions,
+  startWork: StartWork,
+): Promise<RunningProgram> {
   const { settings, clock, logger } = options
   const registry = createMetrics({ processMetrics: true })
   let work: ProcessWork | undefined
@@ -27,6 +32,7 @@ async function startWorkerProcess(options: ProgramOptions, startWork: StartWork)
     return { ready: Object.values(checks).every(Boolean), checks }
   }
   const health = createHealth({
+    name: `Millrace ${kind}`,
     ready: readiness,
     metrics: registry.metrics,
     metricsText: async () =>
@@ -56,14 +62,16 @@ async function startWorkerProcess(options: ProgramOptions, startWork: StartWork)
 }
 
 export function startProcessorProcess(options: ProgramOptions): Promise<RunningProgram> {
-  return startWorkerProcess(options, (url, metrics) => startEngine({ ...options, url, metrics, logs: [] }))
+  return startWorkerProcess('processor', options, (url, metrics) =>
+    startEngine({ ...options, url, metrics, logs: [] }),
+  )
 }
 
 export function startSinkProcess(options: ProgramOptions): Promise<RunningProgram> {
   const { settings, readableLogs } = options
   const script = new URL('./sink-thread.ts', import.meta.url)
   const data = { settings, readableLogs, log: settings.logUrl, reads: undefined }
-  return startWorkerProcess(options, () =>
+  return startWorkerProcess('sink', options, () =>
     singleThread(startThread({ name: 'sink', script, data, ports: [] })),
   )
 }

@@ -26,7 +26,7 @@ const catalogue = {
   'internal-error': { status: 500, title: 'The request could not be decided' },
   overloaded: { status: 503, title: 'Too much is under way' },
   'log-unavailable': { status: 503, title: 'The log cannot be reached' },
-  'not-ready': { status: 503, title: 'The gateway is not ready' },
+  'not-ready': { status: 503, title: 'The process is not ready' },
   'store-unavailable': { status: 503, title: 'The store cannot be reached' },
   'outcome-unknown': { status: 504, title: 'What became of the request is not known' },
 } as const
