@@ -7,6 +7,7 @@ export function contradictions(settings: Settings, kind: ProcessKind): string[] 
     ...sharedStores(settings, kind),
     ...copiesOfOneDisk(settings),
     ...threadsOfOneLog(settings, kind),
+    ...standbysOfOneProcess(settings, kind),
     ...nestedDirectories(directoriesOf(settings, kind)),
   ]
 }
@@ -32,6 +33,13 @@ function copiesOfOneDisk({ logUrl, replicationFactor = 1 }: Settings): string[] 
 function threadsOfOneLog({ logUrl, threads }: Settings, kind: ProcessKind): string[] {
   if (kind !== 'start' || logUrl.kind === 'kafka' || threads === 1) return []
   return [`THREADS: must be 1, the embedded log shares its thread with the tasks; it is "${threads}".`]
+}
+
+function standbysOfOneProcess({ logUrl, standbys }: Settings, kind: ProcessKind): string[] {
+  if (kind !== 'start' || logUrl.kind === 'kafka' || standbys === 0) return []
+  return [
+    `STANDBYS: must be 0, copies are kept by other processes, which the embedded log does not take; it is "${standbys}".`,
+  ]
 }
 
 type NamedDirectory = readonly [variable: string, path: string]

@@ -82,6 +82,16 @@ describe('THREADS', () => {
   })
 })
 
+describe('STANDBYS', () => {
+  it('are none with the embedded log, which is one process', () => {
+    expect(mistakesOf({ STANDBYS: '2' }).lines).toEqual([
+      'STANDBYS: must be 0, copies are kept by other processes, which the embedded log does not take; it is "2".',
+    ])
+    expect(readSettings({ STANDBYS: '0' }).standbys).toBe(0)
+    expect(readSettings({ STANDBYS: '2', LOG_URL: 'kafka://h' }).standbys).toBe(2)
+  })
+})
+
 describe('settings of a part alone', () => {
   const shared = { LOG_URL: 'kafka://h', DATABASE_URL: 'postgres://u@h/d' }
 
