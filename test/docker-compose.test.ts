@@ -27,32 +27,32 @@ function blocks(text: string, depth: number): Map<string, string> {
 
 const services = blocks(blocks(compose, 0).get('services') ?? '', 2)
 
-/** `${NAME:-default}` and `${NAME:?why}` as an environment with an ADMIN_TOKEN gives them. */
-function substituted(value: string): string {
+/** `${NAME:-default}` and `${NAME:?why}` as what is given and an ADMIN_TOKEN make them. */
+function substituted(value: string, given: Record<string, string>): string {
   return value
-    .replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1')
+    .replaceAll(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, byDefault: string) => given[name] ?? byDefault)
     .replaceAll(/\$\{ADMIN_TOKEN:\?[^}]*\}/g, 'a-long-token')
     .replaceAll(/^['"]|['"]$/g, '')
 }
 
-function variablesOf(text: string): Record<string, string> {
+function variablesOf(text: string, given: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     [...text.matchAll(/^\s+([A-Z][A-Z0-9_]*): (.*)$/gm)].map(([, name, value]) => [
       name as string,
-      substituted(value as string),
+      substituted(value as string, given),
     ]),
   )
 }
 
 /** What the image sets, then what the service sets. */
-function environmentOf(service: string): Record<string, string> {
+function environmentOf(service: string, given: Record<string, string> = {}): Record<string, string> {
   const ofImage = [...dockerfile.matchAll(/^(?:ENV|\s+) ?([A-Z_]+)=(\S+)/gm)]
   const own = services.get(service) ?? ''
   const shared = own.includes('*log') ? (blocks(compose, 0).get('x-log') ?? '') : ''
   return {
     ...Object.fromEntries(ofImage.map(([, name, value]) => [name as string, value as string])),
-    ...variablesOf(shared),
-    ...variablesOf(own),
+    ...variablesOf(shared, given),
+    ...variablesOf(own, given),
   }
 }
 
@@ -72,6 +72,13 @@ describe('docker-compose.yml', () => {
     const settings = readSettings(environment, part)
     expect(settings.logUrl).toEqual({ kind: 'kafka', url: 'kafka://kafka:9092' })
     expect(settings.host).toBe('0.0.0.0')
+  })
+
+  it('gives the processor its threads and copies', () => {
+    const { threads, standbys } = readSettings(environmentOf('processor'), 'processor')
+    expect({ threads, standbys }).toEqual({ threads: 1, standbys: 0 })
+    const given = readSettings(environmentOf('processor', { THREADS: '2', STANDBYS: '1' }), 'processor')
+    expect([given.threads, given.standbys]).toEqual([2, 1])
   })
 
   it('runs what an image alone runs, on parts of its own', () => {
