@@ -46,6 +46,12 @@ describe('the command line', () => {
     expect(out).not.toContain('sesame')
   })
 
+  it('prints a dash for what is not set', async () => {
+    const { out } = await type('config')
+    expect(out).toMatch(/^TOPIC_PREFIX +- +default$/m)
+    expect(out).toMatch(/^REDIS_URL +- +default$/m)
+  })
+
   it('prints wrong settings too, and says a line for each on stderr', async () => {
     const { code, out, err } = await type('config', { PORT: 'x', LOG_LEVEL: 'loud' })
     expect(code).toBe(2)

@@ -12,9 +12,9 @@ export function showConfig(terminal: Terminal, options: { readonly json: boolean
     terminal.out(`${JSON.stringify(Object.fromEntries(byName), undefined, 2)}\n`)
   } else {
     const nameWidth = Math.max(...settings.map(({ name }) => name.length))
-    const valueWidth = Math.max(...settings.map(({ value }) => (value ?? '-').length))
+    const valueWidth = Math.max(...settings.map(({ value }) => shown(value).length))
     for (const { name, value, from } of settings) {
-      terminal.out(`${name.padEnd(nameWidth)}  ${(value ?? '-').padEnd(valueWidth)}  ${from}\n`)
+      terminal.out(`${name.padEnd(nameWidth)}  ${shown(value).padEnd(valueWidth)}  ${from}\n`)
     }
   }
   try {
@@ -25,4 +25,9 @@ export function showConfig(terminal: Terminal, options: { readonly json: boolean
     terminal.fail(error)
     return exitCodes.usage
   }
+}
+
+/** An empty value, such as no prefix, is nothing that could be seen. */
+function shown(value: string | undefined): string {
+  return value === undefined || value === '' ? '-' : value
 }
