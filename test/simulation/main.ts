@@ -1,20 +1,56 @@
-/** `npm run sim`: runs a range of seeds, or replays one with its trace. */
+/** `npm run sim -- [--seeds 1000] [--from 1] | --seed N`: runs a range of seeds, or replays one with its trace. */
 import { parseArgs } from 'node:util'
 import { Coverage } from './coverage.ts'
 import { runSeed } from './run.ts'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-  },
-})
+const usage = 'npm run sim -- [--seeds 1000] [--from 1] | --seed N'
 
-process.exitCode =
-  values.seed === undefined
-    ? await runRange(Number(values.from), Number(values.seeds))
-    : await replay(Number(values.seed))
+interface Asked {
+  readonly help: boolean
+  readonly from: number
+  readonly seeds: number
+  /** To be replayed. */
+  readonly seed: number | undefined
+}
+
+function asked(): Asked {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '1000' },
+      from: { type: 'string', default: '1' },
+      seed: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  return {
+    help: values.help,
+    from: wholeNumber('from', values.from, 0),
+    seeds: wholeNumber('seeds', values.seeds, 1),
+    seed: values.seed === undefined ? undefined : wholeNumber('seed', values.seed, 0),
+  }
+}
+
+function wholeNumber(name: string, text: string, min: number): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= min && Number.isSafeInteger(number)) return number
+  throw new RangeError(`--${name}: must be a whole number from ${min}; it is "${text}".`)
+}
+
+async function main(): Promise<number> {
+  let wanted: Asked
+  try {
+    wanted = asked()
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n${usage}\n`)
+    return 2
+  }
+  const { help, from, seeds, seed } = wanted
+  if (help) {
+    process.stdout.write(`${usage}\n`)
+    return 0
+  }
+  return seed === undefined ? runRange(from, seeds) : replay(seed)
+}
 
 async function replay(seed: number): Promise<number> {
   const { violations, events } = await runSeed({
@@ -57,3 +93,5 @@ async function runRange(from: number, seeds: number): Promise<number> {
   for (const seed of failed) process.stdout.write(`failed: npm run sim -- --seed ${seed}\n`)
   return failed.length === 0 ? 0 : 1
 }
+
+process.exitCode = await main()
