@@ -20,6 +20,11 @@ export interface PartitionOffset extends TopicPartition {
   readonly offset: number
 }
 
+/**
+ * Errors of every call, here and of `admin`: LOG_CLOSED once the log is closed. Of those that ask the log: on Kafka
+ * LOG_UNAVAILABLE (retry; it was tried for up to half a minute) and LOG_UNAUTHORIZED; on the embedded log LOG_FAILED
+ * once a write has failed, and LOG_APPEND_UNKNOWN from the call whose write that was. Others are named with their call.
+ */
 export interface Log {
   /** Which log this is: Kafka's cluster id, or the embedded log's UUID. Stored beside every stored offset. */
   readonly clusterId: string
@@ -31,9 +36,14 @@ export interface Log {
   /**
    * Takes over a transactional id: a former holder is fenced and its open transaction aborted before this resolves
    * (InitProducerId, KIP-98). Holders of other ids are untouched.
+   * Errors: LOG_INVALID_REQUEST (Kafka: a time-out longer than `transaction.max.timeout.ms` of the brokers).
    */
   transactor(transactionalId: string, options?: TransactorOptions): Promise<Transactor>
-  /** Joins a consumer group. Resolves once the member is known to the group; partitions arrive at the listener. */
+  /**
+   * Joins a consumer group. Resolves once the member is known to the group; partitions arrive at the listener, and so
+   * does what ends the membership later. Errors: LOG_CLOSED when the log is closed meanwhile; LOG_INVALID_REQUEST
+   * (Kafka: a session time-out that the brokers do not grant, a group of members of another kind).
+   */
   join(options: JoinOptions): Promise<Membership>
   /** Stops everything this handle started. Waits for appends in flight. */
   close(): Promise<void>
@@ -86,19 +96,25 @@ export interface CommittedOffset extends TopicPartition {
 export interface LogAdmin {
   /**
    * Makes sure the topics exist with these settings: creates what is missing, checks what exists.
-   * Errors: LOG_TOPIC_MISMATCH (partition count or settings differ; names each difference).
+   * Errors: LOG_TOPIC_MISMATCH (partition count or settings differ; names each difference), LOG_INVALID_REQUEST (a name
+   * or a number of partitions or copies that the log does not take).
    */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>
   /** Topics that do not exist are left out. */
   describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>>
+  /** Topics that do not exist count as deleted. Errors: LOG_INVALID_REQUEST (Kafka: brokers that do not allow it). */
   deleteTopics(names: readonly string[]): Promise<void>
   /** Errors: LOG_UNKNOWN_TOPIC. */
   offsets(partitions: readonly TopicPartition[]): Promise<readonly PartitionOffsets[]>
-  /** Makes offsets below `offset` unreadable; `start` becomes `offset`. */
+  /**
+   * Makes offsets below `offset` unreadable; `start` becomes `offset`. Errors: LOG_UNKNOWN_TOPIC; for an offset beyond
+   * the end LOG_OFFSET_OUT_OF_RANGE on the embedded log (nothing is deleted then) and LOG_INVALID_REQUEST on Kafka.
+   */
   deleteRecords(before: readonly PartitionOffset[]): Promise<void>
   /**
    * The group's committed offsets. With `requireStable` it waits while a transaction that commits one of them is
-   * undecided (KIP-447), and fails with LOG_UNSTABLE_OFFSETS (retry) when that lasts.
+   * undecided (KIP-447). Errors: LOG_UNSTABLE_OFFSETS (retry) when that lasts; LOG_UNKNOWN_TOPIC for a partition that
+   * does not exist, on the embedded log: Kafka says that nothing was committed there.
    */
   committedOffsets(
     group: string,
@@ -107,15 +123,16 @@ export interface LogAdmin {
   ): Promise<readonly CommittedOffset[]>
   /**
    * Transactional ids with an open transaction that has written into one of the partitions, and so holds its last
-   * stable offset back. Errors: LOG_UNKNOWN_TOPIC, LOG_UNAUTHORIZED.
+   * stable offset back. Errors: LOG_UNKNOWN_TOPIC (Kafka; on the embedded log nothing holds it back).
    */
   openTransactions(partitions: readonly TopicPartition[]): Promise<readonly string[]>
   /**
    * Takes whoever joined under this instance id out of the group, in the place of one that died without a word: its
    * partitions are free at once. One that lives after all has lost them. Nobody of that name: nothing to do.
+   * Errors: only those of every call.
    */
   removeMember(group: string, instanceId: string): Promise<void>
-  /** Forgets the offsets of a group without members. */
+  /** Forgets the offsets of a group without members. Errors: LOG_INVALID_REQUEST (it has members). */
   deleteGroup(group: string): Promise<void>
 }
 
@@ -150,7 +167,9 @@ export interface Appender {
   /**
    * Resolves once the record is durable (acks=all).
    * Errors: LOG_APPEND_FAILED (surely not appended; safe to try again), LOG_OVERLOADED (not appended, buffers are
-   * full), LOG_RECORD_TOO_LARGE (not appended), LOG_APPEND_UNKNOWN (it may be in the log or not: `appendOutcome`).
+   * full), LOG_RECORD_TOO_LARGE (not appended), LOG_UNKNOWN_TOPIC (not appended: no such topic, or no such partition of
+   * it), LOG_CLOSED (not appended: the appender or the log is closed), LOG_FAILED (not appended: the embedded log takes
+   * nothing more), LOG_APPEND_UNKNOWN (it may be in the log or not: look before you append it again).
    */
   append(record: AppendRecord): Promise<Appended>
   /** Waits for everything in flight, then refuses further appends. */
@@ -184,8 +203,8 @@ export interface Reader {
   position(partition: TopicPartition): number | undefined
   /**
    * Records that are there, or the first to come within `waitMs`; an empty array afterwards. One call at a time.
-   * Errors: LOG_OFFSET_OUT_OF_RANGE (context: topic, partition, offset, start, end), LOG_UNAVAILABLE (retry), LOG_FAILED (for good),
-   * LOG_CLOSED.
+   * Errors: LOG_OFFSET_OUT_OF_RANGE (context: topic, partition, offset, start, end), LOG_UNKNOWN_TOPIC, LOG_UNAVAILABLE
+   * (retry), LOG_UNAUTHORIZED, LOG_FAILED (for good), LOG_CLOSED.
    */
   poll(waitMs: number): Promise<readonly FetchedRecords[]>
   /** Makes a waiting `poll` return now. */
@@ -300,7 +319,10 @@ export interface JoinOptions {
    * another round, and ends its membership (KIP-345).
    */
   readonly instanceId?: string
-  /** A member that is not heard of for so long is lost, milliseconds. */
+  /**
+   * A member that is not heard of for so long is lost, milliseconds. Default: 6,000 on Kafka, the least that brokers
+   * grant by default. The embedded log has none: it knows when the thread of a member ends.
+   */
   readonly sessionTimeoutMs?: number
 }
 

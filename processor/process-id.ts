@@ -28,7 +28,8 @@ const key = Buffer.from('process-id')
 
 /**
  * An id that a power loss takes is made anew: then the log aborts what the old one had open by its time-out.
- * Errors: PROCESSOR_STATE_IN_USE.
+ * Errors: PROCESSOR_STATE_IN_USE; DIRECTORY_FOREIGN (`<appId>/process` holds something of others), DIRECTORY_FAILED (it
+ * cannot be made or read).
  */
 export async function claimStateDirectory(
   storage: StateStorage,

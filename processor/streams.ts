@@ -85,7 +85,12 @@ export interface StreamsState {
 
 export interface Streams {
   state(): StreamsState
-  /** Resolves with the error that ended processing; never, as long as it runs or was stopped in order. */
+  /**
+   * Resolves with the error that ended processing; never, as long as it runs or was stopped in order. Errors:
+   * PROCESSOR_FENCED (another process has the place of this one), PROCESSOR_POSITION_LOST, PROCESSOR_OTHER_APP,
+   * PROCESSOR_POISON and, with `onPoison: 'fail'`, PROCESSOR_PUNCTUATOR; those of the state of a task
+   * (`TaskState.open`, ROCKSDB_FAILED), and those of the log that trying again does not mend.
+   */
   readonly failed: Promise<Error>
   /** Commits, leaves the group, closes the state. Idempotent. */
   stop(): Promise<void>
@@ -106,7 +111,8 @@ export function instanceIdOf(appId: string, { processId, number }: Omit<ThreadPl
 
 /**
  * Starts processing. Resolves once the group is joined; restoring goes on in the background (see `state().ready`).
- * Errors: PROCESSOR_STATE_IN_USE, PROCESSOR_TOPICS, and those of the log.
+ * Errors: PROCESSOR_STATE_IN_USE; DIRECTORY_FOREIGN and DIRECTORY_FAILED (of the state directory); PROCESSOR_TOPICS;
+ * LOG_TOPIC_MISMATCH (a topic of its own exists with other settings); and those of the log.
  */
 export async function startStreams(options: StreamsOptions): Promise<Streams> {
   const { appId, stateDir, log, storage = rocksStorage() } = options

@@ -84,7 +84,9 @@ export class TaskState {
   }
 
   /**
-   * Opens the directory. Errors: ROCKSDB_LOCKED; STATE_UNUSABLE when it is damaged (wipe it and open again).
+   * Opens the directory. Errors: ROCKSDB_LOCKED or STATE_LOCKED (somebody has it open); STATE_UNUSABLE when it is
+   * damaged (wipe it and open again); DIRECTORY_FOREIGN when it holds something of others, DIRECTORY_FAILED when it
+   * cannot be made.
    */
   static async open(options: TaskStateOptions): Promise<TaskState> {
     const persistent = options.stores.some((spec) => spec.persistent)
