@@ -5,7 +5,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '#core'
-import { code } from '../broker-errors.ts'
+import { code, isCoordinatorMoved, isRetriable } from '../broker-errors.ts'
 import { Connections } from '../connections.ts'
 import { heartbeat } from '../protocol/group-members.ts'
 import type { HeartbeatNews, HeartbeatOrder, HeartbeatThreadData } from './heartbeat-messages.ts'
@@ -30,6 +30,15 @@ function tell(news: HeartbeatNews): void {
   parentPort?.postMessage(news, [])
 }
 
+/**
+ * A member that is asked to join again stays alive meanwhile, and so does one whose coordinator could not answer just
+ * now. Whoever answers anything else knows of nothing to keep.
+ */
+function isKept(answered: number): boolean {
+  if (answered === code.rebalanceInProgress) return true
+  return isRetriable(answered) && !isCoordinatorMoved(answered)
+}
+
 /** True as long as it makes sense to go on with this order. */
 async function beat({
   turn,
@@ -41,9 +50,8 @@ async function beat({
     const answer = await (await connections.to(coordinator)).request(heartbeat, request)
     if (answer.code === code.none) return true
     tell({ turn, code: answer.code })
-    // A member that is asked to join again stays alive meanwhile; whoever answers anything else knows of nothing to keep.
-    if (answer.code === code.rebalanceInProgress) return true
-    isThere = false
+    isThere = isKept(answer.code)
+    if (isThere) return true
   } catch {
     tell({ turn, code: undefined })
   }
