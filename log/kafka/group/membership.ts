@@ -254,7 +254,7 @@ export class KafkaMembership implements Membership {
   #adopt(answer: JoinGroupAnswer): JoinGroupAnswer {
     this.#memberId = answer.memberId
     this.#metadata = this.#metadataOf(answer.memberId, answer.generation)
-    void this.#beat()
+    void this.#beat().then((isFound) => (isFound ? undefined : this.#locate()))
     this.#first.resolve()
     return answer
   }
@@ -398,25 +398,24 @@ export class KafkaMembership implements Membership {
     } else this.#summon({ kind: 'ended', why: nameOfCode(answered), error: this.#refused(answered) })
   }
 
-  /** Looks for the coordinator until it is found, then has heartbeats sent there. */
+  /** Looks for the coordinator until it is found, then has heartbeats of the newest generation sent there. */
   async #locate(): Promise<void> {
     if (this.#locating) return
     this.#locating = true
     const backoff = this.#cluster.backoff(Infinity)
-    const { generation } = this.#metadata
-    while (!(await this.#beat()) && generation === this.#metadata.generation && (await backoff.wait()));
+    while (!(await this.#beat()) && this.#state !== 'left' && (await backoff.wait()));
     this.#locating = false
   }
 
   /** False when the coordinator is not to be found now. */
   async #beat(): Promise<boolean> {
     const { group, instanceId } = this.#options
-    const { generation, memberId } = this.#metadata
     try {
       const address = await this.#coordinator.address()
       this.#foundAt = address
-      if (this.#memberId !== memberId || this.#state === 'left') return true
-      this.#heartbeats.beat(address, { group, generation, memberId, instanceId })
+      const { generation, memberId } = this.#metadata
+      if (this.#memberId === memberId && this.#state !== 'left')
+        this.#heartbeats.beat(address, { group, generation, memberId, instanceId })
       return true
     } catch {
       return false

@@ -1,0 +1,178 @@
+/** A member and its coordinator's rarer answers. What a real group does is in test/kafka/groups. */
+import { expect, onTestFinished, test } from 'vitest'
+import { silentLogger, systemClock } from '#core'
+import type { Clock } from '#core'
+import type { BrokerAddress } from '../broker-connection.ts'
+import { code } from '../broker-errors.ts'
+import { Cluster } from '../cluster.ts'
+import { findCoordinator } from '../protocol/find-coordinator.ts'
+import { heartbeat, joinGroup, leaveGroup, syncGroup } from '../protocol/group-members.ts'
+import { metadata } from '../protocol/metadata.ts'
+import type { RequestWriter } from '../protocol/wire.ts'
+import { startTestBroker } from '../testing/test-broker.ts'
+import { encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
+import { KafkaMembership } from './membership.ts'
+
+const group = 'g'
+const topic = 't'
+const memberId = 'm'
+const limits = { connectTimeout: 10_000, requestTimeout: 10_000 }
+const nothing = new Uint8Array()
+
+type Answer = (out: RequestWriter) => void
+
+function coordinatorAt(codeOfIt: number, address: BrokerAddress): Answer {
+  return (out) => {
+    out.i32(0)
+    out.array([address], ({ host, port }) => {
+      out.string(group)
+      out.i32(1)
+      out.string(host)
+      out.i32(port)
+      out.i16(codeOfIt)
+      out.string(null)
+    })
+    out.tags()
+  }
+}
+
+function joined(answered: number, { skipAssignment = false } = {}): Answer {
+  return (out) => {
+    out.i32(0)
+    out.i16(answered)
+    out.i32(1)
+    out.string('consumer')
+    out.string('millrace')
+    out.string(memberId)
+    out.bool(skipAssignment)
+    out.string(memberId)
+    out.array([memberId], (id) => {
+      out.string(id)
+      out.string(null)
+      out.attach(encodeSubscription({ topics: [topic], userData: nothing, owned: [], generation: -1 }))
+    })
+    out.tags()
+  }
+}
+
+const synced: Answer = (out) => {
+  out.i32(0)
+  out.i16(code.none)
+  out.string('consumer')
+  out.string('millrace')
+  out.attach(encodeAssignment({ partitions: [], userData: nothing }))
+  out.tags()
+}
+
+const beaten: Answer = (out) => {
+  out.i32(0)
+  out.i16(code.none)
+  out.tags()
+}
+
+const left: Answer = (out) => {
+  out.i32(0)
+  out.i16(code.none)
+  out.array([memberId], (id) => {
+    out.string(id)
+    out.string(null)
+    out.i16(code.none)
+  })
+  out.tags()
+}
+
+function topicOf(partitionCount: number): Answer {
+  return (out) => {
+    out.i32(0)
+    out.array([], () => undefined)
+    out.string('cluster')
+    out.i32(1)
+    out.array([topic], (name) => {
+      out.i16(code.none)
+      out.string(name)
+      out.zeroUuid()
+      out.bool(false)
+      out.array([...Array(partitionCount).keys()], (partition) => {
+        out.i16(code.none)
+        out.i32(partition)
+        out.i32(1)
+        out.i32(0)
+        for (const replicas of [[1], [1], []]) out.primitives(replicas, (node) => out.i32(node))
+      })
+      out.i32(0)
+    })
+    out.tags()
+  }
+}
+
+interface Group {
+  readonly cluster: Cluster
+  readonly member: KafkaMembership
+  readonly broker: Awaited<ReturnType<typeof startTestBroker>>
+}
+
+/**
+ * A broker that coordinates a group of one member.
+ * @param unusual by API key, for each time that it is asked; undefined for the usual answer, 'cut' for none
+ */
+async function groupOfOne(
+  unusual: Readonly<Record<number, (time: number, group: Group) => Answer | 'cut' | undefined>>,
+  clock: Clock = systemClock,
+): Promise<Group> {
+  const usual = new Map([
+    [metadata.key, () => topicOf(1)],
+    [findCoordinator.key, () => coordinatorAt(code.none, broker.address)],
+    [joinGroup.key, () => joined(code.none)],
+    [syncGroup.key, () => synced],
+    [heartbeat.key, () => beaten],
+    [leaveGroup.key, () => left],
+  ])
+  const times = new Map<number, number>()
+  const broker = await startTestBroker((key) => {
+    const time = (times.get(key) ?? 0) + 1
+    times.set(key, time)
+    const answer = unusual[key]?.(time, one) ?? usual.get(key)?.()
+    return answer === 'cut' ? undefined : answer
+  })
+  const cluster = new Cluster({
+    bootstrap: [broker.address],
+    connection: limits,
+    clock,
+    logger: silentLogger,
+  })
+  const listener = {
+    assigned: () => Promise.resolve(),
+    revoked: () => Promise.resolve(),
+    lost: () => Promise.resolve(),
+  }
+  const assignor = (): ReadonlyMap<string, { partitions: []; userData: Uint8Array }> =>
+    new Map([[memberId, { partitions: [], userData: nothing }]])
+  const join = { group, instanceId: 'i', topics: [topic], assignor, listener }
+  const member = new KafkaMembership({ cluster, connection: limits, join, onClosed: () => undefined })
+  onTestFinished(async () => {
+    await member.leave()
+    await cluster.close()
+  })
+  const one = { cluster, member, broker }
+  return one
+}
+
+test('heartbeats begin also when the coordinator is not to be found just after the round', async () => {
+  let isLooking = false
+  const { member, broker } = await groupOfOne({
+    [joinGroup.key](_, { cluster }) {
+      // As a transactor does that had no answer.
+      cluster.forgetCoordinator('group', group)
+      isLooking = true
+      return undefined
+    },
+    [findCoordinator.key](_, { broker: { address } }) {
+      if (!isLooking) return undefined
+      isLooking = false
+      return coordinatorAt(code.coordinatorNotAvailable, address)
+    },
+  })
+  await member.join()
+  await broker.untilAsked(heartbeat.key, 3)
+  expect(broker.asked.filter((key) => key === joinGroup.key)).toHaveLength(1)
+})
