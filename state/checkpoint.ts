@@ -11,6 +11,9 @@ export interface Checkpoint {
   readonly writtenAt: number
 }
 
+/** A checkpoint that is older is dated anew when its state is known to be complete, milliseconds. */
+export const checkpointRenewalMs = 3_600_000
+
 /** The changelog as it is now, to hold a checkpoint against. */
 export interface ChangelogFacts {
   readonly clusterId: string

@@ -48,6 +48,7 @@ interface Behind extends StoreChangelog {
 
 /** Brings every store up to its changelog's high watermark; returns the number of records applied. */
 export async function restoreStores(options: RestoreOptions): Promise<number> {
+  const startedAt = options.clock.now()
   const behind = new Map<string, Behind>()
   const reader = options.log.reader()
   try {
@@ -59,6 +60,9 @@ export async function restoreStores(options: RestoreOptions): Promise<number> {
     }
     let restored = 0
     while (behind.size > 0 && !options.signal.aborted) restored += await restoreOnce(options, reader, behind)
+    const stores = options.changelogs.map(({ store }) => store)
+    // Also where there was nothing to apply: each is complete up to the end that was found.
+    if (!options.signal.aborted) options.state.renewCheckpoints(startedAt, stores)
     return restored
   } finally {
     await reader.close()

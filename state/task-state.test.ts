@@ -150,6 +150,23 @@ describe('checkpoint', () => {
     expect(harness.state.checkpoint('stock')).toEqual(harness.checkpointAt(1))
   })
 
+  test('is dated anew where it is, unless it is young', async () => {
+    const harness = await open(stock)
+    harness.state.renewCheckpoints(1e9)
+    expect(harness.state.checkpoint('stock')).toBe(undefined)
+    harness.store.put('a', '1')
+    harness.commit()
+    const written = harness.checkpointAt(1)
+    harness.state.renewCheckpoints(written.writtenAt + 3_599_999)
+    expect(harness.state.checkpoint('stock')).toEqual(written)
+    harness.state.renewCheckpoints(written.writtenAt + 3_600_000)
+    await harness.reopen()
+    expect(harness.state.checkpoint('stock')).toEqual({
+      ...written,
+      writtenAt: written.writtenAt + 3_600_000,
+    })
+  })
+
   test('a store that is not persistent has none after reopening', async () => {
     const harness = await StateHarness.open(
       keyValueStore({ name: 'cache', key: utf8, value: utf8, persistent: false }),

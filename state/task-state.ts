@@ -6,7 +6,7 @@ import type { StoreSpec } from '#topology'
 import type { StateBackend, StateBatch } from './backend.ts'
 import { changelogKind, localKind, readPosition, writePosition } from './changelog.ts'
 import type { TaskPosition } from './changelog.ts'
-import { readCheckpoint } from './checkpoint.ts'
+import { checkpointRenewalMs, readCheckpoint } from './checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { DatabaseKeys } from './database-keys.ts'
 import { stateUnusable } from './errors.ts'
@@ -231,6 +231,19 @@ export class TaskState {
   /** Notes that everything of a store's changelog up to a checkpoint is in the state, without a record of it. */
   advance(store: string, checkpoint: Checkpoint): void {
     this.#open(store).backend.write((batch) => putCheckpoint(batch, store, checkpoint))
+  }
+
+  /**
+   * Dates checkpoints anew that are an hour old: for when all that was committed to the changelogs until `asOf` is in
+   * the state, or on its way into it. Without it a store that nobody writes to for days would seem to have missed what
+   * compaction removed meanwhile. Offsets stay as they are. Errors: STATE_UNUSABLE.
+   */
+  renewCheckpoints(asOf: number, stores: Iterable<string> = this.#stores.keys()): void {
+    for (const store of stores) {
+      const checkpoint = this.checkpoint(store)
+      if (checkpoint === undefined || asOf - checkpoint.writtenAt < checkpointRenewalMs) continue
+      this.advance(store, { ...checkpoint, writtenAt: asOf })
+    }
   }
 
   /** Offsets of all changelogs that are in the state, added up: how much of it there is. Errors: STATE_UNUSABLE. */

@@ -1,5 +1,6 @@
 /** One task whose changelogs are followed: its open state, and how far that is. */
 import type { FetchedRecords, TopicPartition } from '#log'
+import { checkpointRenewalMs } from '#state'
 import type { ChangelogFacts, Checkpoint, TaskState } from '#state'
 
 /** `standby`: a copy, kept for the day its owner dies. `warm-up`: the task moves here when it has caught up. */
@@ -25,9 +26,6 @@ interface FollowedChangelog extends TopicPartition {
   /** When the checkpoint was written last, wall-clock milliseconds. */
   writtenAt: number
 }
-
-/** A checkpoint counts as older than it is worth when nothing is written for days: it is renewed. */
-const refreshMs = 3_600_000
 
 export class FollowedTask {
   readonly taskId: string
@@ -80,7 +78,7 @@ export class FollowedTask {
   /** Nothing came for long, and nothing is missing: the checkpoint says so. */
   refresh(now: number): void {
     for (const changelog of this.changelogs) {
-      if (now - changelog.writtenAt < refreshMs || changelog.read < changelog.end) continue
+      if (now - changelog.writtenAt < checkpointRenewalMs || changelog.read < changelog.end) continue
       this.state.advance(changelog.store, checkpointOf(changelog, changelog.position, now))
       changelog.writtenAt = now
     }

@@ -1,10 +1,11 @@
 /**
- * What a thread does beside its tasks: it follows the changelogs of others, and deletes states that nobody wants. Both
- * have their turns behind the tasks that run.
+ * What a thread does beside its tasks: it follows the changelogs of others, deletes states that nobody wants, and keeps
+ * checkpoints young. Following has its turns behind the tasks that run.
  */
 import { BackgroundTurns } from '../background-turns.ts'
 import { AbandonedStates } from '../standby/abandoned-states.ts'
 import { StandbyTasks } from '../standby/standby-tasks.ts'
+import { CheckpointRenewal } from './checkpoint-renewal.ts'
 import type { Fleet } from './fleet.ts'
 import type { GroupMember } from './group-member.ts'
 import { directoryOf } from './options.ts'
@@ -16,6 +17,7 @@ export class Background {
   readonly #thread: ThreadContext
   readonly #fleet: Fleet
   readonly #abandoned: AbandonedStates
+  readonly #renewal: CheckpointRenewal
   #running: Promise<unknown> = Promise.resolve()
 
   constructor(thread: ThreadContext, fleet: Fleet, member: GroupMember) {
@@ -31,12 +33,17 @@ export class Background {
       used: () => (fleet.hasAssigned ? this.#tasksOfProcess() : undefined),
       delayMs: thread.stateCleanupDelayMs,
     })
+    this.#renewal = new CheckpointRenewal(thread, member)
   }
 
   /** Runs until `close`, or until the thread is to end. What goes wrong with it ends the thread. */
   start(): void {
     const { stopped, fail } = this.#thread
-    this.#running = Promise.all([this.standbys.run().catch(fail), this.#abandoned.run(stopped).catch(fail)])
+    this.#running = Promise.all([
+      this.standbys.run().catch(fail),
+      this.#abandoned.run(stopped).catch(fail),
+      this.#renewal.run(stopped).catch(fail),
+    ])
   }
 
   close(): Promise<void> {
