@@ -51,22 +51,24 @@ export async function stableOffsets(
 }
 
 /**
- * The ends of the changelogs, once no transaction is open on them; still with one when its owner is alive.
+ * The ends of the changelogs, once no transaction is open on them; still with one when its owner is alive. Undefined when
+ * the signal comes first.
  */
 export async function decidedEnds(
   options: FormerOwnerOptions,
   inputs: readonly TopicPartition[],
   changelogs: readonly TopicPartition[],
-): Promise<readonly PartitionOffsets[]> {
+): Promise<readonly PartitionOffsets[] | undefined> {
   const { log, clock, signal } = options
   const until = clock.now() + graceMs
   for (;;) {
-    const ends = await log.admin.offsets(changelogs)
+    const ends = await orAborted(signal, log.admin.offsets(changelogs))
+    if (ends === undefined || signal.aborted) return undefined
     const isOpen = ends.some(({ lastStableOffset, highWatermark }) => lastStableOffset < highWatermark)
-    if (!isOpen || signal.aborted) return ends
+    if (!isOpen) return ends
     if (clock.now() >= until) {
       await orAborted(signal, endUndecided(options, inputs, changelogs))
-      return log.admin.offsets(changelogs)
+      return orAborted(signal, log.admin.offsets(changelogs))
     }
     await clock.sleep(pollMs, signal)
   }

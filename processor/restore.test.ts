@@ -5,29 +5,8 @@ import { systemClock } from '#core'
 import type { Log } from '#log'
 import { TaskState, restoreStores, rocksStorage } from '#state'
 import type { StoreChangelog } from '#state'
-import { TopologyBuilder, keyValueStore, output, utf8 } from '#topology'
-import type { Topology } from '#topology'
+import { copying } from './testing/copying.ts'
 import { EngineHarness } from './testing/engine-harness.ts'
-
-/** Keeps the last value of each key. */
-function keeping(): Topology {
-  const builder = new TopologyBuilder()
-  const kept = keyValueStore({ name: 'kept', key: utf8, value: utf8 })
-  const { done } = builder.processor({
-    name: 'keep',
-    from: builder.source({ name: 'source', topics: ['in'], key: utf8, value: utf8 }),
-    stores: { kept },
-    outputs: { done: output<string, string>() },
-    init: ({ stores, emit }) => ({
-      process({ key, value }) {
-        stores.kept.put(key, value)
-        emit.done(key, value)
-      },
-    }),
-  })
-  builder.sink({ name: 'sink', from: done, topic: 'out', key: utf8, value: utf8, samePartition: true })
-  return builder.build()
-}
 
 /** Fetches little at a time. */
 function sipping(log: Log): Log {
@@ -53,7 +32,7 @@ async function worked(): Promise<{ harness: EngineHarness; directory: string; ch
     })),
   )
   onTestFinished(() => harness.close())
-  const streams = await harness.start(keeping(), { limits: { recordsMax: 10 } })
+  const streams = await harness.start(copying(), { limits: { recordsMax: 10 } })
   await harness.append(
     'in',
     Array.from({ length: records }, (_, at): [string, string] => [`key-${at}`, 'x'.repeat(100)]),
@@ -79,7 +58,7 @@ const openState = (directory: string): Promise<TaskState> =>
   TaskState.open({
     storage: rocksStorage(),
     directory,
-    stores: keeping().subtopologies[0]?.stores ?? [],
+    stores: copying().subtopologies[0]?.stores ?? [],
   })
 
 test('a restore that ends in the middle goes on from there, whole', async () => {

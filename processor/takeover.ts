@@ -6,7 +6,7 @@
  * is ended on the way (former-owner.ts).
  */
 import type { Clock, Logger } from '#core'
-import { isMillraceError } from '#core'
+import { isMillraceError, orAborted } from '#core'
 import type { CommittedOffset, Log, PartitionOffsets, TopicPartition } from '#log'
 import { restoreStores } from '#state'
 import type {
@@ -55,7 +55,8 @@ export interface TakeoverOptions {
 }
 
 /**
- * Restores the task and sets it to its committed position; gives it up half done when `signal` aborts. Errors:
+ * Restores the task and sets it to its committed position; gives it up half done when `signal` aborts, at once: nobody
+ * waits for a log that is away. Errors:
  * PROCESSOR_POSITION_LOST, PROCESSOR_OTHER_APP, PROCESSOR_FENCED (somebody else has the task by now), and the log's.
  */
 export async function takeOver(options: TakeoverOptions): Promise<void> {
@@ -64,6 +65,7 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
   const committed = await stableOffsets(options, inputs, changelogPartitions(options))
   if (committed === undefined || options.signal.aborted) return
   const changelogs = await changelogsOf(options)
+  if (changelogs === undefined) return
   task.state.discard()
   const { clock, logger, instruments } = options
   const report = new RestoreReport({ taskId: task.taskId, clock, logger, instruments })
@@ -79,9 +81,10 @@ export async function takeOver(options: TakeoverOptions): Promise<void> {
     const { partition, subtopology } = task
     const outputs = subtopology.sinks.filter(({ samePartition }) => samePartition)
     const partitions = outputs.map(({ topic }) => ({ topic, partition }))
-    await assertOutputsEmpty(log, partitions, { group, task: task.taskId })
+    await orAborted(options.signal, assertOutputsEmpty(log, partitions, { group, task: task.taskId }))
   }
-  const edges = await log.admin.offsets(inputs)
+  const edges = await orAborted(options.signal, log.admin.offsets(inputs))
+  if (edges === undefined || options.signal.aborted) return
   try {
     task.startFrom(startPosition(options, committed, edges))
   } catch (error) {
@@ -103,10 +106,12 @@ function isMissing({ offset }: CommittedOffset): boolean {
 
 /** A successor that has gone on, and purged what it read, leaves the same traces as a position that is lost. */
 async function throwIfOvertaken(
-  { log, task, group }: TakeoverOptions,
+  { log, task, group, signal }: TakeoverOptions,
   before: readonly CommittedOffset[],
 ): Promise<void> {
-  const now = await log.admin.committedOffsets(group, before, { requireStable: true })
+  const asked = log.admin.committedOffsets(group, before, { requireStable: true })
+  const now = await orAborted(signal, asked)
+  if (now === undefined) return
   if (now.every(({ offset }, index) => offset === before[index]?.offset)) return
   throw processorError(
     'PROCESSOR_FENCED',
@@ -114,10 +119,11 @@ async function throwIfOvertaken(
   )
 }
 
-/** Opens the task's state, and wipes it first when it cannot be continued from. */
-async function changelogsOf(options: TakeoverOptions): Promise<StoreChangelog[]> {
+/** Opens the task's state, and wipes it first when it cannot be continued from; undefined when it is given up. */
+async function changelogsOf(options: TakeoverOptions): Promise<readonly StoreChangelog[] | undefined> {
   const { task, clock } = options
   const changelogs = await describeChangelogs(options)
+  if (changelogs === undefined) return undefined
   const its = { ...options, taskId: task.taskId, stores: task.subtopology.stores }
   if (!task.hasState) task.attach(await openTaskState(its))
   const why = whyNotContinued(task.state, changelogs, clock.now())
@@ -133,10 +139,11 @@ function changelogPartitions({ task, changelog }: TakeoverOptions): TopicPartiti
   return subtopology.stores.map(({ name }) => ({ topic: changelog(name).topic, partition }))
 }
 
-async function describeChangelogs(options: TakeoverOptions): Promise<StoreChangelog[]> {
+async function describeChangelogs(options: TakeoverOptions): Promise<StoreChangelog[] | undefined> {
   const { task } = options
   const identities = task.subtopology.stores.map(({ name }) => ({ store: name, ...options.changelog(name) }))
   const offsets = await decidedEnds(options, task.inputs, changelogPartitions(options))
+  if (offsets === undefined) return undefined
   return identities.map(({ store, topic, clusterId, topicId }) => {
     const { start, highWatermark } = offsets.find((entry) => entry.topic === topic) as PartitionOffsets
     const facts: ChangelogFacts = {

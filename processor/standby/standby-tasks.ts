@@ -6,7 +6,7 @@
  * running the task goes on from it. Each write waits for its turn behind the tasks that run.
  */
 import type { Clock, Gauge, Logger } from '#core'
-import { isMillraceError } from '#core'
+import { isMillraceError, orAborted } from '#core'
 import type { FetchedRecords, Log, Reader, TopicPartition } from '#log'
 import type { StateStorage, StoreChangelog, TaskState } from '#state'
 import type { StoreSpec } from '#topology'
@@ -60,8 +60,10 @@ export class StandbyTasks {
   /** What the group wants followed. */
   #wanted: ReadonlyMap<string, FollowedRole> = new Map()
   #reader: Reader | undefined
-  /** The task whose state is being opened, wiped or closed, and the end of that. */
-  #changing: { readonly taskId: string; readonly done: Promise<void> } | undefined
+  /** The task whose state is being opened, wiped or closed, the end of that, and how to give it up before. */
+  #changing:
+    | { readonly taskId: string; readonly done: Promise<void>; readonly abort: AbortController }
+    | undefined
   readonly #surrendered = new Set<string>()
   /** Tasks that were run here until now, and of which the group has not said yet whether they are wanted. */
   readonly #adopted = new Set<string>()
@@ -108,7 +110,10 @@ export class StandbyTasks {
   async surrender(taskId: string): Promise<TaskState | undefined> {
     this.#surrendered.add(taskId)
     try {
-      while (this.#changing?.taskId === taskId) await this.#changing.done
+      while (this.#changing?.taskId === taskId) {
+        this.#changing.abort.abort()
+        await this.#changing.done
+      }
       const task = this.#followed.get(taskId)
       if (task === undefined) return undefined
       this.#forget(task)
@@ -169,7 +174,7 @@ export class StandbyTasks {
       if (this.#stop.signal.aborted) return true
       if (this.#followed.has(taskId) || this.#isElsewhere(taskId)) continue
       try {
-        await this.#change(taskId, () => this.#open(taskId, role))
+        await this.#change(taskId, (signal) => this.#open(taskId, role, signal))
       } catch (error) {
         if (!isMillraceError(error) || error.reaction !== 'retry') throw error
         complete = false
@@ -182,9 +187,10 @@ export class StandbyTasks {
     return this.#options.isActive(taskId) || this.#surrendered.has(taskId)
   }
 
-  async #change(taskId: string, action: () => Promise<void>): Promise<void> {
-    const done = action()
-    this.#changing = { taskId, done: done.catch(() => undefined) }
+  async #change(taskId: string, action: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const abort = new AbortController()
+    const done = action(AbortSignal.any([abort.signal, this.#stop.signal]))
+    this.#changing = { taskId, done: done.catch(() => undefined), abort }
     try {
       await done
     } finally {
@@ -192,10 +198,12 @@ export class StandbyTasks {
     }
   }
 
-  async #open(taskId: string, role: FollowedRole): Promise<void> {
+  async #open(taskId: string, role: FollowedRole, signal: AbortSignal): Promise<void> {
     const task = this.#options.describe(taskId)
     if (task === undefined) return
-    const changelogs = await this.#changelogs(task)
+    // Whoever is to run the task must not wait for a log that is away.
+    const changelogs = await orAborted(signal, this.#changelogs(task))
+    if (changelogs === undefined) return
     const its = this.#storageOf(taskId, task)
     let state = await openTaskState(its)
     const why = whyNotContinued(state, changelogs, this.#options.clock.now())

@@ -54,7 +54,8 @@ export class Recovery {
     const running = tasks.running()
     if (isUnknown) {
       await ids.take()
-      await Promise.all(running.map((task) => lifecycle.takeOver(task)))
+      // Beside the loop, as new ones are: one that has to wait must not hold up the others.
+      for (const task of running) void lifecycle.takeOver(task)
       return
     }
     ids.startOver()

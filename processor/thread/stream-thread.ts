@@ -199,8 +199,8 @@ export class StreamThread {
   async #drain(): Promise<void> {
     for (;;) {
       await this.#transactions.settled()
-      if (this.#transactions.failed !== undefined || this.#computation.isEmpty) return
-      this.#commitWhenPossible()
+      // With nothing on its way it is not possible while the ids are not ours: the thread stops while it takes them.
+      if (this.#transactions.failed !== undefined || !this.#commitWhenPossible()) return
     }
   }
 
