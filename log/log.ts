@@ -129,9 +129,10 @@ export interface LogAdmin {
   /**
    * Takes whoever joined under this instance id out of the group, in the place of one that died without a word: its
    * partitions are free at once. One that lives after all has lost them. Nobody of that name: nothing to do.
-   * Errors: only those of every call.
+   * Nothing more is asked for once `signal` is aborted: whoever has the id by then is another one. Errors: only those of
+   * every call, LOG_UNAVAILABLE also for a signal that came before the answer.
    */
-  removeMember(group: string, instanceId: string): Promise<void>
+  removeMember(group: string, instanceId: string, signal?: AbortSignal): Promise<void>
   /** Forgets the offsets of a group without members. Errors: LOG_INVALID_REQUEST (it has members). */
   deleteGroup(group: string): Promise<void>
 }

@@ -47,7 +47,8 @@ export async function supervisedThreads(run: EngineRun, count: number): Promise<
   const supervisor = new Supervisor({
     count,
     launch,
-    bury: (number) => log.admin.removeMember(appId, instanceIdOf(appId, { processId, number })),
+    bury: (number, signal) =>
+      log.admin.removeMember(appId, instanceIdOf(appId, { processId, number }), signal),
     clock: systemClock,
     logger: silentLogger,
     metrics: noMetrics,

@@ -110,9 +110,9 @@ class StreamThreads implements ProcessWork {
       count,
       launch: (number) =>
         startEngineThread(this.#options, { number, processId, positions: shared.another() }),
-      bury: async (number) => {
+      bury: async (number, signal) => {
         const log = await this.#log
-        await log?.admin.removeMember(appId, instanceIdOf(appId, { processId, number }))
+        await log?.admin.removeMember(appId, instanceIdOf(appId, { processId, number }), signal)
       },
       clock,
       logger,

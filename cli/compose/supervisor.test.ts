@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MillraceError, noMetrics, silentLogger, systemClock } from '#core'
 import type { Clock } from '#core'
 import { Supervisor } from './supervisor.ts'
+import type { SupervisorOptions } from './supervisor.ts'
 import type { Thread } from './thread.ts'
 
 /** Waiting takes no time, but all that is under way has its turn. */
@@ -18,7 +19,11 @@ interface Crew {
   readonly events: readonly string[]
 }
 
-function crew(count: number, starts: (launched: number) => Promise<void> = () => Promise.resolve()): Crew {
+function crew(
+  count: number,
+  starts: (launched: number) => Promise<void> = () => Promise.resolve(),
+  buried: SupervisorOptions['bury'] = () => Promise.resolve(),
+): Crew {
   const launched: TestThread[] = []
   const events: string[] = []
   const launch = (number: number): Thread => {
@@ -44,7 +49,10 @@ function crew(count: number, starts: (launched: number) => Promise<void> = () =>
     launched.push(thread)
     return thread
   }
-  const bury = async (number: number): Promise<void> => void events.push(`bury ${number}`)
+  const bury: SupervisorOptions['bury'] = (number, signal) => {
+    events.push(`bury ${number}`)
+    return buried(number, signal)
+  }
   const supervisor = new Supervisor({ count, launch, bury, clock, logger: silentLogger, metrics: noMetrics })
   return { supervisor, launched, events }
 }
@@ -72,6 +80,22 @@ describe('a supervisor', () => {
     expect(supervisor.threads()).toEqual([launched[0], launched[2]])
     await supervisor.stop()
     expect(events.slice(3)).toEqual(['stop 0', 'stop 1'])
+  })
+
+  it('ends a burial that takes too long before there is another thread to bury', async () => {
+    let funeral: AbortSignal | undefined
+    const endedBeforeStart: (boolean | undefined)[] = []
+    const starts = async (at: number): Promise<void> => void (endedBeforeStart[at] = funeral?.aborted)
+    const { supervisor, launched } = crew(1, starts, (_, signal) => {
+      expect(signal.aborted).toBe(false)
+      funeral = signal
+      return new Promise(() => undefined)
+    })
+    await supervisor.start()
+    launched[0]?.die(bug)
+    await until(() => launched.length === 2)
+    expect(endedBeforeStart).toEqual([undefined, true])
+    await supervisor.stop()
   })
 
   it('replaces one that does not even start', async () => {

@@ -12,8 +12,11 @@ import type { Thread } from './thread.ts'
 export interface SupervisorOptions {
   readonly count: number
   readonly launch: (number: number) => Thread
-  /** Frees what the dead thread had for others; rejects when that is not possible now. */
-  readonly bury: (number: number) => Promise<void>
+  /**
+   * Frees what the dead thread had for others; rejects when that is not possible now. Once the signal is aborted it
+   * must leave that alone: the next thread of this number has it.
+   */
+  readonly bury: (number: number, signal: AbortSignal) => Promise<void>
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
@@ -128,15 +131,17 @@ export class Supervisor implements ProcessWork {
   async #remove(number: number, thread: Thread): Promise<void> {
     await this.#within(closeMs, thread.stop())
     await thread.kill()
+    const funeral = new AbortController()
     await this.#within(
       buryMs,
-      this.#options.bury(number).catch((error: unknown) => {
+      this.#options.bury(number, funeral.signal).catch((error: unknown) => {
         this.#logger.warn(
           { error: messageOf(error), thread: number },
           'the group could not be told of a dead stream thread; it notices when the session runs out',
         )
       }),
     )
+    funeral.abort()
   }
 
   async #within(ms: number, work: Promise<void>): Promise<void> {

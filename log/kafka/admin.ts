@@ -1,3 +1,4 @@
+import { orAborted } from '#core'
 import { logError, partitionName } from '../index.ts'
 import type {
   CommittedOffset,
@@ -11,7 +12,8 @@ import type {
 import { brokerError, code, isCoordinatorMoved, isRetriable } from './broker-errors.ts'
 import { askLeaders } from './by-leader.ts'
 import type { Cluster } from './cluster.ts'
-import { NoAnswer } from './no-answer.ts'
+import { GroupCoordinator } from './group/coordinator.ts'
+import { NoAnswer, unavailable } from './no-answer.ts'
 import { deleteRecords } from './protocol/delete-records.ts'
 import { describeConfigs } from './protocol/describe-configs.ts'
 import { leaveGroup } from './protocol/group-members.ts'
@@ -160,18 +162,27 @@ export class KafkaAdmin implements LogAdmin {
     })
   }
 
-  async removeMember(group: string, instanceId: string): Promise<void> {
+  async removeMember(
+    group: string,
+    instanceId: string,
+    signal = new AbortController().signal,
+  ): Promise<void> {
     this.#assertOpen()
-    const reason = 'its process has found it dead'
-    await this.#coordinating(group, async (coordinator) => {
-      const left = await this.#cluster.to(coordinator, leaveGroup, {
-        group,
-        memberId: '',
-        instanceId,
-        reason,
-      })
-      return left.code === code.unknownMemberId ? { code: code.none } : left
+    const subject = `group ${group}`
+    // On connections of its own, which end with the time for it: what waits there is not sent any more.
+    const coordinator = new GroupCoordinator(this.#cluster, group, 0)
+    const request = { group, memberId: '', instanceId, reason: 'its process has found it dead' }
+    const trying = this.#cluster.patiently(subject, () => {
+      if (signal.aborted) throw unavailable(subject, 'no answer in time')
+      return coordinator.ask(leaveGroup, request)
     })
+    try {
+      const left = await orAborted(signal, trying)
+      if (left === undefined) throw unavailable(subject, 'no answer in time')
+      if (left.code !== code.none && left.code !== code.unknownMemberId) throw brokerError(left.code, subject)
+    } finally {
+      await coordinator.close()
+    }
   }
 
   async deleteGroup(group: string): Promise<void> {

@@ -2,14 +2,13 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { silentLogger, systemClock } from '#core'
 import type { Clock } from '#core'
-import type { BrokerAddress } from '../broker-connection.ts'
 import { code } from '../broker-errors.ts'
 import { Cluster } from '../cluster.ts'
 import { findCoordinator } from '../protocol/find-coordinator.ts'
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from '../protocol/group-members.ts'
 import { metadata } from '../protocol/metadata.ts'
-import type { RequestWriter } from '../protocol/wire.ts'
-import { startTestBroker } from '../testing/test-broker.ts'
+import { coordinatorAt, startTestBroker } from '../testing/test-broker.ts'
+import type { Answer } from '../testing/test-broker.ts'
 import { encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
 import { KafkaMembership } from './membership.ts'
 
@@ -18,23 +17,6 @@ const topic = 't'
 const memberId = 'm'
 const limits = { connectTimeout: 10_000, requestTimeout: 10_000 }
 const nothing = new Uint8Array()
-
-type Answer = (out: RequestWriter) => void
-
-function coordinatorAt(codeOfIt: number, address: BrokerAddress): Answer {
-  return (out) => {
-    out.i32(0)
-    out.array([address], ({ host, port }) => {
-      out.string(group)
-      out.i32(1)
-      out.string(host)
-      out.i32(port)
-      out.i16(codeOfIt)
-      out.string(null)
-    })
-    out.tags()
-  }
-}
 
 function joined(answered: number, { skipAssignment = false } = {}): Answer {
   return (out) => {
@@ -121,7 +103,7 @@ async function groupOfOne(
 ): Promise<Group> {
   const usual = new Map([
     [metadata.key, () => topicOf(1)],
-    [findCoordinator.key, () => coordinatorAt(code.none, broker.address)],
+    [findCoordinator.key, () => coordinatorAt(broker.address)],
     [joinGroup.key, () => joined(code.none)],
     [syncGroup.key, () => synced],
     [heartbeat.key, () => beaten],
@@ -169,7 +151,7 @@ test('heartbeats begin also when the coordinator is not to be found just after t
     [findCoordinator.key](_, { broker: { address } }) {
       if (!isLooking) return undefined
       isLooking = false
-      return coordinatorAt(code.coordinatorNotAvailable, address)
+      return coordinatorAt(address, code.coordinatorNotAvailable)
     },
   })
   await member.join()

@@ -5,10 +5,14 @@ import type { AddressInfo, Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '#core'
 import type { BrokerAddress } from '../broker-connection.ts'
+import { code } from '../broker-errors.ts'
 import { RequestWriter } from '../protocol/wire.ts'
 
-/** The answer behind its header, undefined to cut the connection instead. @param key of the API asked for */
-type Answers = (key: number) => ((out: RequestWriter) => void) | undefined
+/** Writes what is behind the header. */
+export type Answer = (out: RequestWriter) => void
+
+/** Undefined to cut the connection instead. @param key of the API asked for */
+type Answers = (key: number) => Answer | undefined
 
 interface TestBroker {
   readonly address: BrokerAddress
@@ -61,5 +65,21 @@ export async function startTestBroker(answers: Answers): Promise<TestBroker> {
     async untilAsked(key, times) {
       while (asked.filter((one) => one === key).length < times) await systemClock.sleep(1)
     },
+  }
+}
+
+/** To FindCoordinator. */
+export function coordinatorAt(address: BrokerAddress, answered: number = code.none): Answer {
+  return (out) => {
+    out.i32(0)
+    out.array([address], ({ host, port }) => {
+      out.string('the key')
+      out.i32(1)
+      out.string(host)
+      out.i32(port)
+      out.i16(answered)
+      out.string(null)
+    })
+    out.tags()
   }
 }
