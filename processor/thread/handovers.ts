@@ -33,6 +33,7 @@ export class Handovers {
 
   /** Resolves when the loop has closed the tasks that read the partitions. */
   ask(kind: HandoverKind, partitions: readonly TopicPartition[]): Promise<void> {
+    this.#lifecycle.takeBack(partitions)
     const tasks = this.#thread.tasks.reading(partitions)
     if (tasks.length === 0) return Promise.resolve()
     // The loop may be waiting for them to be restored.
@@ -45,13 +46,18 @@ export class Handovers {
 
   /** Closes all that is asked for, and tells the group. */
   async close(): Promise<void> {
-    for (const { kind, tasks, done } of this.#asked.splice(0)) {
-      for (const task of tasks) {
-        if (this.#thread.tasks.get(task.taskId) === task) {
-          await this.#lifecycle.close(task, kind === 'revoked')
+    const asked = this.#asked.splice(0)
+    try {
+      for (const { kind, tasks } of asked) {
+        for (const task of tasks) {
+          if (this.#thread.tasks.get(task.taskId) === task) {
+            await this.#lifecycle.close(task, kind === 'revoked')
+          }
         }
       }
-      done()
+    } finally {
+      // Also when one cannot be closed, which ends the thread: to leave the group it has to have answered.
+      for (const { done } of asked) done()
     }
   }
 

@@ -1,27 +1,49 @@
 import { expect, test } from 'vitest'
-import { silentLogger, systemClock } from '#core'
+import { noMetrics, silentLogger, systemClock } from '#core'
+import type { TopicPartition } from '#log'
+import { TopologyBuilder, utf8 } from '#topology'
+import type { Topology } from '#topology'
 import { Signal } from '../signal.ts'
+import { TaskRegistry } from '../task-registry.ts'
 import type { Task } from '../task.ts'
+import { Handovers } from './handovers.ts'
+import { threadInstruments } from './instruments.ts'
 import type { ThreadContext } from './options.ts'
 import { TaskLifecycle } from './task-lifecycle.ts'
 
-function lifecycle(): { readonly lifecycle: TaskLifecycle; readonly asked: string[] } {
+/** Reads `left` and `right` together, and `alone` by itself. */
+function topology(): Topology {
+  const builder = new TopologyBuilder()
+  const both = builder.source({ name: 'both', topics: ['left', 'right'], key: utf8, value: utf8 })
+  builder.sink({ name: 'first', from: both, topic: 'first-out', key: utf8, value: utf8 })
+  const alone = builder.source({ name: 'alone', topics: ['alone'], key: utf8, value: utf8 })
+  builder.sink({ name: 'second', from: alone, topic: 'second-out', key: utf8, value: utf8 })
+  return builder.build()
+}
+
+function lifecycle(stopped = new AbortController().signal) {
   const asked: string[] = []
-  const thread: Partial<ThreadContext> = {
+  const tasks = new TaskRegistry()
+  const options: Partial<ThreadContext> = {
+    topology: topology(),
+    tasks,
     clock: systemClock,
     logger: silentLogger,
+    instruments: threadInstruments(noMetrics),
     signal: new Signal(),
-    stopped: new AbortController().signal,
+    stopped,
     fail: (error) => {
       throw error
     },
   }
+  const thread = options as ThreadContext
   const parts = {
     fetcher: { forget: () => undefined },
     ids: { isLost: true, retake: () => Promise.resolve(asked.push('retake')) },
   }
   type Parts = ConstructorParameters<typeof TaskLifecycle>[1]
-  return { lifecycle: new TaskLifecycle(thread as ThreadContext, parts as unknown as Parts), asked }
+  const its = new TaskLifecycle(thread, parts as unknown as Parts)
+  return { lifecycle: its, handovers: new Handovers(thread, its), tasks, asked }
 }
 
 function runningTask(): Task {
@@ -35,4 +57,57 @@ test('a task that is given up before its turn to be taken over has come is not t
   await tasks.takeOver(task)
   expect(asked).toEqual([])
   expect(task.status).toBe('restoring')
+})
+
+const left = { topic: 'left', partition: 0 }
+const right = { topic: 'right', partition: 0 }
+
+/** In a thread that stops, where tasks are taken and nothing is restored. */
+function taking() {
+  const { lifecycle: its, handovers, tasks } = lifecycle(AbortSignal.abort())
+  const ids = (): string[] => tasks.all().map(({ taskId }) => taskId)
+  return {
+    ids,
+    give: (...partitions: TopicPartition[]): string[] => {
+      its.assign(partitions)
+      return ids()
+    },
+    takeBack: async (kind: 'revoked' | 'lost', partition: TopicPartition): Promise<void> => {
+      const done = handovers.ask(kind, [partition])
+      await handovers.close()
+      await done
+    },
+  }
+}
+
+test('a task begins when the last partition that it reads is given', () => {
+  const { give } = taking()
+  expect(give(right)).toEqual([])
+  expect(give({ topic: 'left', partition: 1 }, { topic: 'alone', partition: 0 })).toEqual(['1_0'])
+  expect(give(left)).toEqual(['1_0', '0_0'])
+  expect(give()).toEqual(['1_0', '0_0'])
+})
+
+test.each(['revoked', 'lost'] as const)('a partition that was %s is not there any more', async (kind) => {
+  const { give, takeBack, ids } = taking()
+  give(left)
+  await takeBack(kind, left)
+  expect(give(right)).toEqual([])
+  expect(give(left)).toEqual(['0_0'])
+  await takeBack(kind, right)
+  expect(ids()).toEqual([])
+  expect(give(right)).toEqual(['0_0'])
+})
+
+test('the group is answered also when a task cannot be closed', async () => {
+  const { lifecycle: its, handovers, tasks } = lifecycle(AbortSignal.abort())
+  its.assign([left, right, { topic: 'alone', partition: 0 }])
+  for (const task of tasks.all()) {
+    task.detach = () => {
+      throw new Error('the disk is full')
+    }
+  }
+  const asked = [left, { topic: 'alone', partition: 0 }].map((one) => handovers.ask('lost', [one]))
+  await expect(handovers.close()).rejects.toThrow('the disk is full')
+  await Promise.all(asked)
 })

@@ -3,6 +3,7 @@
  * in between are the loop's.
  */
 import { invariant, isMillraceError } from '#core'
+import { partitionName } from '#log'
 import type { TopicPartition } from '#log'
 import type { BackgroundTurns } from '../background-turns.ts'
 import type { Fetcher } from '../fetcher.ts'
@@ -43,20 +44,29 @@ export class TaskLifecycle {
   /** Given up, and not closed yet: the loop may come to take them over only now. */
   readonly #unwanted = new WeakSet<Task>()
   readonly #slots = new Slots(restoredAtOnce)
+  /** Partitions that the group has given to this thread, by name. */
+  readonly #given = new Set<string>()
 
   constructor(thread: ThreadContext, parts: Parts) {
     this.#thread = thread
     this.#parts = parts
   }
 
-  /** Only notes the new tasks: restoring them must not hold up the group. */
+  /**
+   * Only notes the new tasks: restoring them must not hold up the group. A task of several source topics begins when
+   * the last of its partitions is given: until then another has the rest, and may be at work on it.
+   */
   assign(partitions: readonly TopicPartition[]): void {
     const { tasks } = this.#thread
+    for (const partition of partitions) this.#given.add(partitionName(partition))
     for (const { topic, partition } of partitions) {
       const { subtopologies } = this.#thread.topology
       const subtopology = subtopologies.find(({ sourceTopics }) => sourceTopics.includes(topic))
       invariant(subtopology !== undefined, `topic ${topic} is read by the topology`)
       if (tasks.get(`${subtopology.id}_${partition}`) !== undefined) continue
+      const isGiven = (source: string): boolean =>
+        this.#given.has(partitionName({ topic: source, partition }))
+      if (!subtopology.sourceTopics.every(isGiven)) continue
       const { punctuatorsFailed, deadLettered } = this.#thread.instruments
       const task = new Task({
         ...this.#thread,
@@ -68,6 +78,11 @@ export class TaskLifecycle {
       tasks.add(task)
       void this.takeOver(task)
     }
+  }
+
+  /** They are not this thread's any more, or are about to be another's; tasks that read them have to be closed. */
+  takeBack(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#given.delete(partitionName(partition))
   }
 
   /**
