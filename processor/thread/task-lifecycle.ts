@@ -2,7 +2,7 @@
  * The life of a thread's tasks (task-states.ts): assigned by the group, taken over, closed. Computing and committing
  * in between are the loop's.
  */
-import { invariant, isMillraceError } from '#core'
+import { invariant, isMillraceError, orAborted } from '#core'
 import { partitionName } from '#log'
 import type { TopicPartition } from '#log'
 import type { BackgroundTurns } from '../background-turns.ts'
@@ -137,7 +137,7 @@ export class TaskLifecycle {
     const signal = AbortSignal.any([abort.signal, stopped])
     // The log may be away, or a former owner's transaction undecided.
     const done = untilReachable(`task ${task.taskId}`, this.#thread, signal, async () => {
-      if (ids.isLost) await ids.retake()
+      if (ids.isLost) await orAborted(signal, ids.retake())
       const followed = task.hasState ? undefined : await standbys.surrender(task.taskId)
       if (followed !== undefined) task.attach(followed)
       if (!signal.aborted) await this.#restore(task, signal)
