@@ -8,14 +8,14 @@ import { findCoordinator } from '../protocol/find-coordinator.ts'
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from '../protocol/group-members.ts'
 import { metadata } from '../protocol/metadata.ts'
 import { coordinatorAt, startTestBroker } from '../testing/test-broker.ts'
-import type { Answer } from '../testing/test-broker.ts'
+import type { Answer, NoTestAnswer } from '../testing/test-broker.ts'
 import { encodeAssignment, encodeSubscription } from './consumer-protocol.ts'
 import { KafkaMembership } from './membership.ts'
 
 const group = 'g'
 const topic = 't'
 const memberId = 'm'
-const limits = { connectTimeout: 10_000, requestTimeout: 10_000 }
+const limits = { connectTimeout: 60_000, requestTimeout: 60_000 }
 const nothing = new Uint8Array()
 
 function joined(answered: number, { skipAssignment = false } = {}): Answer {
@@ -93,12 +93,15 @@ interface Group {
   readonly broker: Awaited<ReturnType<typeof startTestBroker>>
 }
 
+/** What is done once in a while is done often. */
+const impatient: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 2), signal) }
+
 /**
  * A broker that coordinates a group of one member.
- * @param unusual by API key, for each time that it is asked; undefined for the usual answer, 'cut' for none
+ * @param unusual by API key, for each time that it is asked; undefined for the usual answer
  */
 async function groupOfOne(
-  unusual: Readonly<Record<number, (time: number, group: Group) => Answer | 'cut' | undefined>>,
+  unusual: Readonly<Record<number, (time: number, group: Group) => Answer | NoTestAnswer | undefined>>,
   clock: Clock = systemClock,
 ): Promise<Group> {
   const usual = new Map([
@@ -113,8 +116,7 @@ async function groupOfOne(
   const broker = await startTestBroker((key) => {
     const time = (times.get(key) ?? 0) + 1
     times.set(key, time)
-    const answer = unusual[key]?.(time, one) ?? usual.get(key)?.()
-    return answer === 'cut' ? undefined : answer
+    return unusual[key]?.(time, one) ?? usual.get(key)?.() ?? 'cut'
   })
   const cluster = new Cluster({
     bootstrap: [broker.address],
@@ -157,4 +159,29 @@ test('heartbeats begin also when the coordinator is not to be found just after t
   await member.join()
   await broker.untilAsked(heartbeat.key, 3)
   expect(broker.asked.filter((key) => key === joinGroup.key)).toHaveLength(1)
+})
+
+test('a leader that came back to a group which keeps its shares watches for topics that grow', async () => {
+  const { member, broker } = await groupOfOne(
+    {
+      [joinGroup.key]: () => joined(code.none, { skipAssignment: true }),
+      [metadata.key]: (time) => topicOf(time === 1 ? 1 : 2),
+    },
+    impatient,
+  )
+  await member.join()
+  await broker.untilAsked(joinGroup.key, 2)
+})
+
+test('a leader joins again and leaves while brokers do not say whether topics have grown', async () => {
+  const { member, broker } = await groupOfOne(
+    { [metadata.key]: (time) => (time === 1 ? undefined : 'silence') },
+    impatient,
+  )
+  await member.join()
+  await broker.untilAsked(metadata.key, 2)
+  member.rebalance()
+  await broker.untilAsked(joinGroup.key, 2)
+  await member.leave()
+  expect(broker.asked).toContain(leaveGroup.key)
 })

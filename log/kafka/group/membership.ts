@@ -6,7 +6,7 @@
  * a member answers for its partitions until it has given them back, and gives them back before it joins again.
  */
 import type { ConnectionOptions } from '@platformatic/kafka'
-import { invariant, messageOf } from '#core'
+import { invariant, messageOf, orAborted } from '#core'
 import type { Logger } from '#core'
 import { logError, partitionName } from '../../index.ts'
 import type { GroupMetadata, JoinOptions, MemberAssignment, Membership, TopicPartition } from '../../index.ts'
@@ -80,10 +80,13 @@ export class KafkaMembership implements Membership {
   readonly #owned = new Map<string, TopicPartition>()
   /** In which it was told what it owns. */
   #ownedGeneration = -1
-  /** What the leader has shared out; undefined on everybody else. */
+  #leads = false
+  /** What the leader has shared out, or found when it came back to a group that keeps its shares. */
   #counts: ReadonlyMap<string, number> | undefined
   #summons: Summons | undefined
   #woken = new AbortController()
+  /** Aborted when it leaves. */
+  readonly #ending = new AbortController()
   readonly #first = Promise.withResolvers<void>()
   /** Of the JoinGroup under way. */
   #joining: Promise<unknown> | undefined
@@ -191,12 +194,14 @@ export class KafkaMembership implements Membership {
 
   async #untilSummoned(): Promise<void> {
     const { signal } = this.#woken
-    if (this.#counts === undefined) {
+    if (!this.#leads) {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
       return
     }
+    // Brokers that do not answer must not hold up the next round.
+    this.#counts ??= await orAborted(signal, this.#partitionCounts(this.#options.topics))
     await this.#cluster.clock.sleep(growthMs, signal)
-    if (!signal.aborted && (await this.#haveGrown()))
+    if (!signal.aborted && (await orAborted(signal, this.#haveGrown())))
       this.#summon({ kind: 'rebalance', why: 'topics have grown' })
   }
 
@@ -263,8 +268,9 @@ export class KafkaMembership implements Membership {
     const { group, instanceId } = this.#options
     const { generation, memberId } = joined
     const leads = joined.leader === memberId
-    const assignments = leads && !joined.skipAssignment ? await this.#assign(joined) : []
+    this.#leads = leads
     if (!leads) this.#counts = undefined
+    const assignments = leads && !joined.skipAssignment ? await this.#assign(joined) : []
     const backoff = this.#cluster.backoff(Infinity)
     do {
       if (this.#isLeaving()) return undefined
@@ -297,10 +303,13 @@ export class KafkaMembership implements Membership {
       ...decodeSubscription(subscription),
     }))
     const topics = [...new Set(subscribed.flatMap((member) => member.topics))]
-    this.#counts = await this.#partitionCounts(topics)
+    const counts = await orAborted(this.#ending.signal, this.#partitionCounts(topics))
+    // It leaves, and shares nothing out any more.
+    if (counts === undefined) return []
+    this.#counts = counts
     let shares: ReadonlyMap<string, MemberAssignment>
     try {
-      shares = assignmentsOf(subscribed, this.#counts, this.#options.assignor)
+      shares = assignmentsOf(subscribed, counts, this.#options.assignor)
     } catch (error) {
       this.#logger.error({ error }, `assignor failed, everybody keeps what it has: ${messageOf(error)}`)
       shares = unchanged(subscribed)
@@ -425,6 +434,7 @@ export class KafkaMembership implements Membership {
   // ----------------------------------------------------------------------------------------------------- the end
 
   async #leave(): Promise<void> {
+    this.#ending.abort()
     this.#summon({ kind: 'leave', why: 'it leaves' })
     this.#first.reject(logError('LOG_CLOSED', 'The log was closed. Open it again.'))
     const inTime = new AbortController()

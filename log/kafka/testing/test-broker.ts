@@ -11,8 +11,11 @@ import { RequestWriter } from '../protocol/wire.ts'
 /** Writes what is behind the header. */
 export type Answer = (out: RequestWriter) => void
 
-/** Undefined to cut the connection instead. @param key of the API asked for */
-type Answers = (key: number) => Answer | undefined
+/** Instead of an answer: nothing, or the end of the connection. */
+export type NoTestAnswer = 'silence' | 'cut'
+
+/** @param key of the API asked for */
+type Answers = (key: number) => Answer | NoTestAnswer
 
 interface TestBroker {
   readonly address: BrokerAddress
@@ -31,7 +34,8 @@ export async function startTestBroker(answers: Answers): Promise<TestBroker> {
   const take = (socket: Socket, key: number, id: Buffer): void => {
     asked.push(key)
     const answer = answers(key)
-    if (answer === undefined) return void socket.destroy()
+    if (answer === 'silence') return
+    if (answer === 'cut') return void socket.destroy()
     const out = new RequestWriter(256)
     // Header version 1: no tagged fields.
     out.tags()
