@@ -107,8 +107,8 @@ export interface LogAdmin {
   /** Errors: LOG_UNKNOWN_TOPIC. */
   offsets(partitions: readonly TopicPartition[]): Promise<readonly PartitionOffsets[]>
   /**
-   * Makes offsets below `offset` unreadable; `start` becomes `offset`. Errors: LOG_UNKNOWN_TOPIC; for an offset beyond
-   * the end LOG_OFFSET_OUT_OF_RANGE on the embedded log (nothing is deleted then) and LOG_INVALID_REQUEST on Kafka.
+   * Makes offsets below `offset` unreadable; `start` becomes `offset`. Errors: LOG_UNKNOWN_TOPIC, LOG_OFFSET_OUT_OF_RANGE
+   * (beyond the end).
    */
   deleteRecords(before: readonly PartitionOffset[]): Promise<void>
   /**

@@ -91,6 +91,10 @@ export function adminTests(define: Define): void {
     expect(await readAll(log, name)).toEqual([])
     expect(await appendValues(log, name, ['e'])).toEqual([4])
     expect(valuesOf(await readAll(log, name))).toEqual(['e'])
+    await expect(log.admin.deleteRecords([{ ...place, offset: 6 }])).rejects.toMatchObject({
+      code: 'LOG_OFFSET_OUT_OF_RANGE',
+    })
+    expect(valuesOf(await readAll(log, name))).toEqual(['e'])
   })
 
   define('knows no offsets of a group that committed none', async ({ log, topic }) => {

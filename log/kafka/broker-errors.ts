@@ -111,6 +111,8 @@ export function brokerError(value: number, subject: string, message: string | nu
   if (forbidden.has(value)) return fail('LOG_UNAUTHORIZED', 'Give this user the rights, or use another.')
   if (value === code.unknownTopicOrPartition)
     return fail('LOG_UNKNOWN_TOPIC', 'Create it, or correct its name.')
+  if (value === code.offsetOutOfRange)
+    return fail('LOG_OFFSET_OUT_OF_RANGE', 'Take one of what the partition holds.')
   if (value === code.unsupportedVersion) return fail('LOG_UNSUPPORTED', 'Use Apache Kafka 4.0 or newer.')
   // Not one that passes for everybody: only who writes in a transaction waits for the one before.
   if (value === code.concurrentTransactions || isRetriable(value))
