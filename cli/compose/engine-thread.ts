@@ -38,7 +38,8 @@ hostThread<EngineThreadData>(threadName ?? 'engine', (context) => {
           logger,
           metrics,
           ...(place === undefined ? {} : { place }),
-          advertisedUrl: data.url,
+          // Where this process listens says nothing to others: 0.0.0.0 and loopback are the same on every machine.
+          advertisedUrl: settings.advertisedUrl ?? '',
           standbys: settings.standbys,
           exclusiveOutputs: true,
           replicationFactor: settings.replicationFactor,

@@ -62,7 +62,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const gatewayLog = logs.another()
   const sinkLog = logs.another()
   const url = localUrl(settings.host, http.port)
-  const decider = startEngine({ ...options, url, metrics: registry.metrics, logs: logs.served })
+  const decider = startEngine({ ...options, metrics: registry.metrics, logs: logs.served })
   engine = decider
 
   let log: Log | undefined

@@ -19,8 +19,6 @@ import type { EnginePlace } from './thread-control.ts'
 import { untilReachable } from './until-reachable.ts'
 
 export interface EngineOptions extends ProgramOptions {
-  /** Where this process listens. The group is told ADVERTISED_URL instead, or nothing. */
-  readonly url: string
   readonly metrics: Metrics
   /** The embedded log is served on each. */
   readonly logs: readonly MessagePort[]
@@ -37,8 +35,7 @@ function startEngineThread(options: EngineOptions, place?: EnginePlace): Thread 
   return startThread({
     name: place === undefined || settings.threads === 1 ? 'engine' : `engine-${place.number}`,
     script: new URL('./engine-thread.ts', import.meta.url),
-    // Where this process listens says nothing to others: 0.0.0.0 and loopback are the same on every machine.
-    data: { settings, readableLogs, logs, url: settings.advertisedUrl ?? '', place },
+    data: { settings, readableLogs, logs, place },
     ports: place === undefined ? logs : [place.positions.port],
   })
 }

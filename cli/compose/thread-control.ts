@@ -32,8 +32,6 @@ export interface ThreadData {
 export interface EngineThreadData extends ThreadData {
   /** The embedded log is served on each. */
   readonly logs: readonly MessagePort[]
-  /** Where this process can be asked for its state. */
-  readonly url: string
   /** One of several stream threads; undefined: the only one, which claims the state directory by itself. */
   readonly place: EnginePlace | undefined
 }

@@ -15,8 +15,7 @@ import type { ProgramOptions, RunningProgram } from './running-program.ts'
 import { startEngine } from './stream-threads.ts'
 import { startThread, threadSnapshots } from './thread.ts'
 
-/** @param url where the process listens */
-type StartWork = (url: string, metrics: Metrics) => ProcessWork
+type StartWork = (metrics: Metrics) => ProcessWork
 
 /** Resolves once it listens. Errors: GATEWAY_PORT_TAKEN, GATEWAY_LISTEN_FAILED. */
 async function startWorkerProcess(
@@ -41,11 +40,10 @@ async function startWorkerProcess(
     logger,
   })
   const http = await serveHttp(health, { host: settings.host, port: settings.port, clock })
-  const url = localUrl(settings.host, http.port)
-  const started = startWork(url, registry.metrics)
+  const started = startWork(registry.metrics)
   work = started
   return runProgram(
-    { url, clock },
+    { url: localUrl(settings.host, http.port), clock },
     async (course) => {
       started.failure.catch(course.fail)
       await started.open()
@@ -62,9 +60,7 @@ async function startWorkerProcess(
 }
 
 export function startProcessorProcess(options: ProgramOptions): Promise<RunningProgram> {
-  return startWorkerProcess('processor', options, (url, metrics) =>
-    startEngine({ ...options, url, metrics, logs: [] }),
-  )
+  return startWorkerProcess('processor', options, (metrics) => startEngine({ ...options, metrics, logs: [] }))
 }
 
 export function startSinkProcess(options: ProgramOptions): Promise<RunningProgram> {
