@@ -2,8 +2,10 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { everyPartition, partitionName } from '#log'
 import type { MemberSubscription, TopicPartition } from '#log'
-import { TopologyBuilder, utf8 } from '#topology'
+import { TopologyBuilder, keyValueStore, output, utf8 } from '#topology'
 import { taskAssignor } from './assignor.ts'
+import { encodeMemberData } from './member-data.ts'
+import type { MemberData } from './member-data.ts'
 
 /** Subtopology 0 reads `left` and `right` together, subtopology 1 reads `alone`. */
 function topology(): ReturnType<TopologyBuilder['build']> {
@@ -85,4 +87,52 @@ test('a member keeps what it owns when another joins or leaves', () => {
   expect(joined.get('a')?.partitions).toEqual(owned(0, 3))
   const left = assign([member('a', owned(0, 3))], counts)
   expect(left.get('a')?.partitions).toEqual(owned(0, 6))
+})
+
+/** Four tasks with state, all run by one member, two of them followed by another. */
+function warmedUp(lag: number | undefined): readonly TopicPartition[] | undefined {
+  const builder = new TopologyBuilder()
+  const { out } = builder.processor({
+    name: 'keep',
+    from: builder.source({ name: 'source', topics: ['in'], key: utf8, value: utf8 }),
+    stores: { kept: keyValueStore({ name: 'kept', key: utf8, value: utf8 }) },
+    outputs: { out: output<string, string>() },
+    init: ({ emit }) => ({ process: ({ key, value }) => emit.out(key, value) }),
+  })
+  builder.sink({ name: 'sink', from: out, topic: 'out', key: utf8, value: utf8 })
+  const say = (memberId: string, tasks: MemberData['tasks'], owned: readonly TopicPartition[]) => ({
+    memberId,
+    topics: ['in'],
+    userData: encodeMemberData({
+      processId: memberId,
+      idPrefix: memberId,
+      capacity: 1,
+      endPoint: '',
+      topologyHash: 'abc',
+      tasks,
+    }),
+    owned,
+  })
+  const owned = everyPartition('in', 4)
+  const run = owned.map(({ partition }) => ({
+    id: `0_${partition}`,
+    role: 'active' as const,
+    position: 1_000_000,
+  }))
+  const followed = [2, 3].map((partition) => ({
+    id: `0_${partition}`,
+    role: 'following' as const,
+    position: 985_000,
+    lag,
+  }))
+  return taskAssignor(builder.build(), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 2 })(
+    [say('owner', run, owned), say('follower', followed, [])],
+    new Map([['in', 4]]),
+  ).get('follower')?.partitions
+}
+
+test('a task moves to who is hardly behind it, however much its owner has written before it joined', () => {
+  expect(warmedUp(undefined)).toEqual([])
+  expect(warmedUp(10_001)).toEqual([])
+  expect(warmedUp(500)).toEqual(everyPartition('in', 4).slice(2))
 })

@@ -52,12 +52,14 @@ function plannedMember(
 ): PlannedMember {
   const active = owned.flatMap(({ topic, partition }) => taskOf.get(`${topic}/${partition}`) ?? [])
   const held = data?.tasks ?? []
+  const following = held.filter(({ role }) => role === 'following')
   return {
     id: memberId,
     process: data?.processId ?? memberId,
     capacity: Math.max(data?.capacity ?? 1, 1),
     active: new Set(active),
-    following: new Set(held.filter(({ role }) => role === 'following').map(({ id }) => id)),
+    following: new Set(following.map(({ id }) => id)),
     positions: new Map(held.map(({ id, position }) => [id, position])),
+    lags: new Map(following.flatMap(({ id, lag }) => (lag === undefined ? [] : [[id, lag]]))),
   }
 }

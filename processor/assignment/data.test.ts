@@ -16,11 +16,19 @@ const member: MemberData = {
     { id: '0_0', role: 'active', position: 2 ** 40 },
     { id: '0_1', role: 'following', position: 0 },
     { id: '1_0', role: 'stored', position: 7 },
+    { id: '1_1', role: 'following', position: 9, lag: 300 },
   ],
 }
 
 test('what a member says arrives as it was said', () => {
   expect(decodeMemberData(encodeMemberData(member))).toEqual(member)
+})
+
+test('what a version without measured lags says is understood', () => {
+  const tasks: MemberData['tasks'] = [{ id: '0_1', role: 'following', position: 7 }]
+  // It ends with the tasks.
+  const bytes = encodeMemberData({ ...member, tasks }).subarray(0, -1)
+  expect(decodeMemberData(bytes)).toEqual({ ...member, tasks })
 })
 
 test('what it is told arrives as it was told', () => {

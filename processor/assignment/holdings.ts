@@ -41,14 +41,18 @@ export class Holdings {
     return this.followers(task).some((member) => member.process === process)
   }
 
-  /** How far the state in this process is behind the best one there is, in records. */
+  /**
+   * How far the state in this process is behind the best one there is, in records. Members say their positions one
+   * after the other, and a busy owner writes tens of thousands of records meanwhile, which a follower who has just
+   * measured how far it is behind is not behind by.
+   */
   lag(process: string, task: string): number {
     const states = this.#states.get(task)
     const [best] = states ?? []
     if (best === undefined || this.#stateless.has(task) || this.#owners.get(task)?.process === process)
       return 0
     const own = states?.find(({ member }) => member.process === process)
-    return best.position - (own?.position ?? 0)
+    return Math.min(best.position - (own?.position ?? 0), own?.member.lags?.get(task) ?? Infinity)
   }
 
   /** False when this process would have to begin at nothing with what others have something of. */

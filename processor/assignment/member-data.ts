@@ -7,6 +7,8 @@ interface HeldTask {
   readonly role: 'active' | 'following' | 'stored'
   /** Records of its changelogs that the state has, over all of them. */
   readonly position: number
+  /** Records that were missing when it last looked, a moment ago; of followed tasks, where it can tell. */
+  readonly lag?: number | undefined
 }
 
 export interface MemberData {
@@ -40,6 +42,13 @@ export function encodeMemberData(data: MemberData): Uint8Array {
     out.u8(roles.indexOf(role))
     out.uvarint(position)
   }
+  // Versions that do not know of it stop reading before: behind the tasks, each by its place among them.
+  const lags = data.tasks.flatMap(({ lag }, at) => (lag === undefined ? [] : [[at, lag] as const]))
+  out.uvarint(lags.length)
+  for (const [at, lag] of lags) {
+    out.uvarint(at)
+    out.uvarint(lag)
+  }
   return out.toBuffer()
 }
 
@@ -62,9 +71,19 @@ export function decodeMemberData(bytes: Uint8Array): MemberData | undefined {
       if (role === undefined) return undefined
       tasks.push({ id, role, position: from.uvarint() })
     }
-    return { ...head, tasks }
+    const lags = from.remaining === 0 ? new Map<number, number>() : readLags(from)
+    return {
+      ...head,
+      tasks: tasks.map(({ id, role, position }, at) => ({ id, role, position, lag: lags.get(at) })),
+    }
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error
   }
+}
+
+function readLags(from: ByteReader): Map<number, number> {
+  const lags = new Map<number, number>()
+  for (let left = from.uvarint(); left > 0; left--) lags.set(from.uvarint(), from.uvarint())
+  return lags
 }

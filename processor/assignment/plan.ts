@@ -28,6 +28,8 @@ export interface PlannedMember {
   readonly following: ReadonlySet<string>
   /** How far into its changelogs the state of a task is that it has, in records, over all of them. */
   readonly positions: ReadonlyMap<string, number>
+  /** Of tasks it follows: how many records it has measured itself to be behind. */
+  readonly lags?: ReadonlyMap<string, number>
 }
 
 export interface PlanOptions {

@@ -27,12 +27,16 @@ interface FollowedChangelog extends TopicPartition {
   writtenAt: number
 }
 
+/** A few times what a fetch takes. */
+const latelyMs = 2000
+
 export class FollowedTask {
   readonly taskId: string
   readonly state: TaskState
   readonly changelogs: readonly FollowedChangelog[]
   #role: FollowedRole
   #probedAt = -Infinity
+  #appliedAt = -Infinity
 
   constructor(taskId: string, role: FollowedRole, state: TaskState, changelogs: readonly ChangelogStart[]) {
     this.taskId = taskId
@@ -61,6 +65,14 @@ export class FollowedTask {
     return this.changelogs.reduce((sum, { read, end }) => sum + Math.max(0, end - read), 0)
   }
 
+  /**
+   * As `lag`, of a task that is written to all the time; undefined when nothing of it has come for a while: then nobody
+   * here knows where its changelogs end.
+   */
+  lagLately(now: number): number | undefined {
+    return now - this.#appliedAt <= latelyMs ? this.lag : undefined
+  }
+
   /** Writes what was fetched, with the checkpoint it reaches; how many records that were. */
   apply(changelog: FollowedChangelog, fetched: FetchedRecords, now: number): number {
     const records = this.state.restore(
@@ -72,6 +84,7 @@ export class FollowedTask {
     changelog.read = fetched.nextOffset
     changelog.end = fetched.highWatermark
     changelog.writtenAt = now
+    this.#appliedAt = now
     return records
   }
 

@@ -8,11 +8,13 @@ import type { Log } from '#log'
 import { TaskState, rocksStorage } from '#state'
 import { TopologyBuilder, keyValueStore, output, setStore, utf8 } from '#topology'
 import type { Topology } from '#topology'
+import { decodeMemberData } from '../assignment/member-data.ts'
 import { checkStateIsFold, foldChangelog } from '../checkers/index.ts'
 import { claimStateDirectory } from '../process-id.ts'
 import type { Streams, StreamsOptions } from '../streams.ts'
 import { EngineHarness } from '../testing/engine-harness.ts'
 import { restoredRecords } from '../testing/restored-records.ts'
+import { withTransactors } from '../testing/with-transactors.ts'
 
 const partitions = 2
 const stores = ['counts', 'seen']
@@ -176,6 +178,26 @@ describe('standbys', () => {
     await decided(harness, 1020)
     expect(of('active')).toBe(moved)
     await expectCounted(harness)
+  })
+
+  test('tell the group how far behind they found themselves', async () => {
+    const harness = await open()
+    const { log } = harness
+    let say = (): Uint8Array => new Uint8Array()
+    const noting: Log = {
+      ...withTransactors(log, (id, options) => log.transactor(id, options)),
+      join: (options) => {
+        say = options.userData ?? say
+        return log.join(options)
+      },
+    }
+    await start(harness, 'first', { standbys: 1 })
+    await start(harness, 'second', { standbys: 1, log: noting })
+    await until(async () => {
+      await feed(harness.log, 1)
+      const followed = decodeMemberData(say())?.tasks.filter(({ role }) => role === 'following') ?? []
+      return followed.some(({ lag: measured }) => measured !== undefined)
+    })
   })
 
   test('a task that moves away is followed where it was, without reading it again', async () => {

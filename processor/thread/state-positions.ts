@@ -25,15 +25,22 @@ export class StatePositions {
 
   /** What the assignor is to know of this thread, as of now. */
   memberData(): Uint8Array {
-    const { processId, idPrefix, endPoint, positions } = this.#thread
+    const { processId, idPrefix, endPoint, positions, clock } = this.#thread
     const running = this.#running()
     const following = this.#following()
     positions.note(new Map([...running, ...following]))
     const isHere = (id: string): boolean => following.has(id) || this.#thread.tasks.get(id) !== undefined
+    const now = clock.now()
+    const lags = new Map(this.#standbys.all().map((task) => [task.taskId, task.lagLately(now)]))
     const stored = [...positions.all()].filter(([id]) => !isHere(id))
     const tasks = [
       ...[...running].map(([id, position]) => ({ id, role: 'active' as const, position })),
-      ...[...following].map(([id, position]) => ({ id, role: 'following' as const, position })),
+      ...[...following].map(([id, position]) => ({
+        id,
+        role: 'following' as const,
+        position,
+        lag: lags.get(id),
+      })),
       ...stored.map(([id, position]) => ({ id, role: 'stored' as const, position })),
     ]
     return encodeMemberData({
