@@ -133,8 +133,15 @@ export class SimulatedPartition {
     return { batches, nextOffset: Math.max(stable, from) }
   }
 
+  /** Errors: LOG_OFFSET_OUT_OF_RANGE. */
   deleteRecords(before: number): void {
-    const start = Math.min(Math.max(this.start, before), this.highWatermark)
+    if (before > this.highWatermark) {
+      throw logError(
+        'LOG_OFFSET_OUT_OF_RANGE',
+        `Records below ${before} cannot be deleted: the log ends at ${this.highWatermark}.`,
+      )
+    }
+    const start = Math.max(this.start, before)
     const former = this.start
     this.start = start
     this.#durability.note(() => void (this.start = former))
