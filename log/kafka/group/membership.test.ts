@@ -185,3 +185,19 @@ test('a leader joins again and leaves while brokers do not say whether topics ha
   await member.leave()
   expect(broker.asked).toContain(leaveGroup.key)
 })
+
+test('a member does not take a request of its own that was late for another member', async () => {
+  const { member, broker } = await groupOfOne({
+    [joinGroup.key]: (time) => (time === 1 ? joined(code.fencedInstanceId) : undefined),
+  })
+  await member.join()
+  expect(broker.asked.filter((key) => key === joinGroup.key)).toHaveLength(2)
+})
+
+test('a member does not fight with another one for an instance id', async () => {
+  const { member, broker } = await groupOfOne({
+    [joinGroup.key]: () => joined(code.fencedInstanceId),
+  })
+  await expect(member.join()).rejects.toMatchObject({ code: 'LOG_FENCED' })
+  expect(broker.asked.filter((key) => key === joinGroup.key)).toHaveLength(2)
+})

@@ -221,6 +221,7 @@ export class KafkaMembership implements Membership {
     const isFirst = this.#metadata.generation < 0
     const backoff = this.#cluster.backoff(isFirst ? this.#cluster.patienceMs : Infinity)
     let failure: unknown
+    let wasFenced = false
     do {
       if (this.#isLeaving()) return undefined
       try {
@@ -246,7 +247,10 @@ export class KafkaMembership implements Membership {
           this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
           return undefined
         }
-        if (answer.code !== code.rebalanceInProgress) throw this.#refused(answer.code)
+        // Under an instance id the last request without a member id counts. That may be an earlier one of ours which
+        // came late, and has nobody behind it. Two that fight for the id refuse each other, and one of them goes first.
+        if (answer.code === code.fencedInstanceId && this.#memberId === '' && !wasFenced) wasFenced = true
+        else if (answer.code !== code.rebalanceInProgress) throw this.#refused(answer.code)
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
         failure = error
