@@ -2,22 +2,13 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { everyPartition, partitionName } from '#log'
 import type { MemberSubscription, TopicPartition } from '#log'
-import { TopologyBuilder, keyValueStore, output, utf8 } from '#topology'
+import { copying } from '../testing/copying.ts'
+import { readTogether } from '../testing/read-together.ts'
 import { taskAssignor } from './assignor.ts'
 import { encodeMemberData } from './member-data.ts'
 import type { MemberData } from './member-data.ts'
 
-/** Subtopology 0 reads `left` and `right` together, subtopology 1 reads `alone`. */
-function topology(): ReturnType<TopologyBuilder['build']> {
-  const builder = new TopologyBuilder()
-  const both = builder.source({ name: 'both', topics: ['left', 'right'], key: utf8, value: utf8 })
-  builder.sink({ name: 'first', from: both, topic: 'first-out', key: utf8, value: utf8 })
-  const alone = builder.source({ name: 'alone', topics: ['alone'], key: utf8, value: utf8 })
-  builder.sink({ name: 'second', from: alone, topic: 'second-out', key: utf8, value: utf8 })
-  return builder.build()
-}
-
-const assign = taskAssignor(topology(), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 2 })
+const assign = taskAssignor(readTogether(), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 2 })
 const member = (memberId: string, owned: readonly TopicPartition[] = []): MemberSubscription => ({
   memberId,
   topics: ['left', 'right', 'alone'],
@@ -91,15 +82,6 @@ test('a member keeps what it owns when another joins or leaves', () => {
 
 /** Four tasks with state, all run by one member, two of them followed by another. */
 function warmedUp(lag: number | undefined): readonly TopicPartition[] | undefined {
-  const builder = new TopologyBuilder()
-  const { out } = builder.processor({
-    name: 'keep',
-    from: builder.source({ name: 'source', topics: ['in'], key: utf8, value: utf8 }),
-    stores: { kept: keyValueStore({ name: 'kept', key: utf8, value: utf8 }) },
-    outputs: { out: output<string, string>() },
-    init: ({ emit }) => ({ process: ({ key, value }) => emit.out(key, value) }),
-  })
-  builder.sink({ name: 'sink', from: out, topic: 'out', key: utf8, value: utf8 })
   const say = (memberId: string, tasks: MemberData['tasks'], owned: readonly TopicPartition[]) => ({
     memberId,
     topics: ['in'],
@@ -125,7 +107,7 @@ function warmedUp(lag: number | undefined): readonly TopicPartition[] | undefine
     position: 985_000,
     lag,
   }))
-  return taskAssignor(builder.build(), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 2 })(
+  return taskAssignor(copying(), { standbys: 0, acceptableLag: 10_000, warmUpsMax: 2 })(
     [say('owner', run, owned), say('follower', followed, [])],
     new Map([['in', 4]]),
   ).get('follower')?.partitions

@@ -1,31 +1,20 @@
 import { expect, test } from 'vitest'
 import { noMetrics, silentLogger, systemClock } from '#core'
 import type { TopicPartition } from '#log'
-import { TopologyBuilder, utf8 } from '#topology'
-import type { Topology } from '#topology'
 import { Signal } from '../signal.ts'
 import { TaskRegistry } from '../task-registry.ts'
 import type { Task } from '../task.ts'
+import { readTogether } from '../testing/read-together.ts'
 import { Handovers } from './handovers.ts'
 import { threadInstruments } from './instruments.ts'
 import type { ThreadContext } from './options.ts'
 import { TaskLifecycle } from './task-lifecycle.ts'
 
-/** Reads `left` and `right` together, and `alone` by itself. */
-function topology(): Topology {
-  const builder = new TopologyBuilder()
-  const both = builder.source({ name: 'both', topics: ['left', 'right'], key: utf8, value: utf8 })
-  builder.sink({ name: 'first', from: both, topic: 'first-out', key: utf8, value: utf8 })
-  const alone = builder.source({ name: 'alone', topics: ['alone'], key: utf8, value: utf8 })
-  builder.sink({ name: 'second', from: alone, topic: 'second-out', key: utf8, value: utf8 })
-  return builder.build()
-}
-
 function lifecycle(stopped = new AbortController().signal) {
   const asked: string[] = []
   const tasks = new TaskRegistry()
   const options: Partial<ThreadContext> = {
-    topology: topology(),
+    topology: readTogether(),
     tasks,
     clock: systemClock,
     logger: silentLogger,
