@@ -46,11 +46,13 @@ const synced: Answer = (out) => {
   out.tags()
 }
 
-const beaten: Answer = (out) => {
-  out.i32(0)
-  out.i16(code.none)
-  out.tags()
-}
+const beaten =
+  (answered: number = code.none): Answer =>
+  (out) => {
+    out.i32(0)
+    out.i16(answered)
+    out.tags()
+  }
 
 const left: Answer = (out) => {
   out.i32(0)
@@ -109,7 +111,7 @@ async function groupOfOne(
     [findCoordinator.key, () => coordinatorAt(broker.address)],
     [joinGroup.key, () => joined(code.none)],
     [syncGroup.key, () => synced],
-    [heartbeat.key, () => beaten],
+    [heartbeat.key, () => beaten()],
     [leaveGroup.key, () => left],
   ])
   const times = new Map<number, number>()
@@ -200,4 +202,36 @@ test('a member does not fight with another one for an instance id', async () => 
   })
   await expect(member.join()).rejects.toMatchObject({ code: 'LOG_FENCED' })
   expect(broker.asked.filter((key) => key === joinGroup.key)).toHaveLength(2)
+})
+
+test('a member that a heartbeat takes for another one asks by joining, and stays', async () => {
+  const { member, broker } = await groupOfOne({
+    [heartbeat.key]: (time) => (time === 1 ? beaten(code.fencedInstanceId) : undefined),
+  })
+  await member.join()
+  await broker.untilAsked(joinGroup.key, 2)
+  expect(await member.confirm()).toBe(true)
+  expect(broker.asked.filter((key) => key === joinGroup.key)).toHaveLength(2)
+})
+
+test('a member whose coordinator has gone back to an earlier one takes its instance id back', async () => {
+  const { member, broker } = await groupOfOne({
+    [heartbeat.key]: (time) => (time === 1 ? beaten(code.fencedInstanceId) : undefined),
+    [joinGroup.key]: (time) => (time === 2 ? joined(code.fencedInstanceId) : undefined),
+  })
+  await member.join()
+  await broker.untilAsked(joinGroup.key, 3)
+  await broker.untilAsked(syncGroup.key, 2)
+  expect(await member.confirm()).toBe(true)
+})
+
+test('a member that loses its instance id twice in a minute has another process to share it with', async () => {
+  const { member, broker } = await groupOfOne({
+    [heartbeat.key]: () => beaten(code.fencedInstanceId),
+    [joinGroup.key]: (time) => (time % 2 === 0 ? joined(code.fencedInstanceId) : undefined),
+  })
+  await member.join()
+  await broker.untilAsked(joinGroup.key, 4)
+  expect(await member.confirm()).toBe(false)
+  expect(broker.asked.filter((key) => key === joinGroup.key)).toHaveLength(4)
 })

@@ -50,6 +50,19 @@ interface Summons {
   readonly why: string
   readonly error?: Error
 }
+/**
+ * What a heartbeat is answered when only a request to join can tell more. FENCED_INSTANCE_ID among them: Kafka 4 answers
+ * heartbeats by what is committed of its log, so just after it has read that the member may be one of long ago.
+ */
+const asksToJoin: ReadonlySet<number> = new Set([
+  code.rebalanceInProgress,
+  code.illegalGeneration,
+  code.fencedInstanceId,
+])
+
+/** Who loses its instance id again so soon shares it with another process. */
+const takeBackMs = 60_000
+
 const gravity = { rebalance: 0, lost: 1, ended: 2, leave: 3 } as const
 
 export interface MembershipParts {
@@ -76,6 +89,8 @@ export class KafkaMembership implements Membership {
   #memberId = ''
   /** As whom it has finished a round: from then on the coordinator has it in its log. */
   #syncedAs = ''
+  /** When its instance id was taken back from another member. */
+  #tookBackAt = -Infinity
   #metadata: GroupMetadata
   readonly #owned = new Map<string, TopicPartition>()
   /** In which it was told what it owns. */
@@ -143,6 +158,11 @@ export class KafkaMembership implements Membership {
         const answer = await this.#coordinator.ask(heartbeat, { group, generation, memberId, instanceId })
         if (this.#isGone(memberId)) return false
         if (generation !== this.#metadata.generation) continue
+        if (answer.code === code.fencedInstanceId) {
+          // What it is answered to a request to join tells.
+          this.#heard(answer.code)
+          continue
+        }
         if (answer.code !== code.illegalGeneration) {
           this.#heard(answer.code)
           // While it joins, the answer to that tells the listener.
@@ -243,7 +263,7 @@ export class KafkaMembership implements Membership {
           backoff.restart()
           continue
         }
-        if (this.#isForgotten(answer.code)) {
+        if (this.#isForgotten(answer.code) || this.#takesBack(answer.code)) {
           this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
           return undefined
         }
@@ -405,9 +425,9 @@ export class KafkaMembership implements Membership {
     if (answered === code.none || isRetriable(answered)) return
     if (this.#isForgotten(answered)) {
       if (this.#joining === undefined) this.#summon({ kind: 'lost', why: 'its session has run out' })
-    } else if (answered === code.rebalanceInProgress || answered === code.illegalGeneration) {
+    } else if (asksToJoin.has(answered)) {
       if (this.#joining === undefined && this.#state !== 'syncing')
-        this.#summon({ kind: 'rebalance', why: 'the group asks for it' })
+        this.#summon({ kind: 'rebalance', why: `the group asks for it (${nameOfCode(answered)})` })
     } else this.#summon({ kind: 'ended', why: nameOfCode(answered), error: this.#refused(answered) })
   }
 
@@ -521,6 +541,19 @@ export class KafkaMembership implements Membership {
   #isForgotten(answered: number): boolean {
     if (answered === code.unknownMemberId) return true
     return answered === code.fencedInstanceId && this.#memberId !== this.#syncedAs
+  }
+
+  /**
+   * True when another member has this instance id, and it is taken back from that one. A coordinator that has lost the
+   * newest part of what it knew takes us for a stranger with the id of who we were before. Only once in a while: two
+   * processes with one id would go on for ever.
+   */
+  #takesBack(answered: number): boolean {
+    if (answered !== code.fencedInstanceId || this.#memberId === '') return false
+    const now = this.#cluster.clock.now()
+    const before = this.#tookBackAt
+    this.#tookBackAt = now
+    return now - before > takeBackMs
   }
 
   #refused(answered: number): Error {
