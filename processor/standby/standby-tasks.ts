@@ -277,12 +277,13 @@ export class StandbyTasks {
   async #poll(): Promise<void> {
     const reader = this.#reader
     if (reader === undefined) return
+    // Of before it is asked: what a process that slept meanwhile was told may be old, and is dated so.
+    const now = this.#options.clock.now()
     for (const fetched of await reader.poll(pollWaitMs)) {
       await this.#options.turn(this.#stop.signal)
       if (this.#stop.signal.aborted) return
-      this.#apply(reader, fetched)
+      this.#apply(reader, fetched, now)
     }
-    const now = this.#options.clock.now()
     for (const task of this.all()) {
       for (const changelog of task.changelogs) changelog.read = reader.position(changelog) ?? changelog.read
       task.refresh(now)
@@ -291,7 +292,7 @@ export class StandbyTasks {
     }
   }
 
-  #apply(reader: Reader, fetched: FetchedRecords): void {
+  #apply(reader: Reader, fetched: FetchedRecords, now: number): void {
     const found = this.#at(fetched)
     if (found === undefined) return
     const { task, changelog } = found
@@ -300,7 +301,7 @@ export class StandbyTasks {
       reader.seek(changelog, changelog.position)
       return
     }
-    const records = task.apply(changelog, fetched, this.#options.clock.now())
+    const records = task.apply(changelog, fetched, now)
     this.#options.instruments.records.add(records, { role: task.role })
   }
 

@@ -252,7 +252,11 @@ export class StreamThread {
     // A commit that is still under way writes into the state when it is done.
     await this.#transactions.settled()
     await this.#background.close()
-    for (const task of this.#thread.tasks.all()) await this.#lifecycle.close(task)
+    for (const task of this.#thread.tasks.all()) {
+      await this.#lifecycle.close(task).catch((error: unknown) => {
+        this.#thread.logger.error({ error, task: task.taskId }, 'task not closed in order')
+      })
+    }
     this.#handovers.done()
     await this.#transactions.close()
     await this.#ids.settled()
