@@ -60,9 +60,6 @@ const asksToJoin: ReadonlySet<number> = new Set([
   code.fencedInstanceId,
 ])
 
-/** Who loses its instance id again so soon shares it with another process. */
-const takeBackMs = 60_000
-
 const gravity = { rebalance: 0, lost: 1, ended: 2, leave: 3 } as const
 
 export interface MembershipParts {
@@ -89,8 +86,6 @@ export class KafkaMembership implements Membership {
   #memberId = ''
   /** As whom it has finished a round: from then on the coordinator has it in its log. */
   #syncedAs = ''
-  /** When its instance id was taken back from another member. */
-  #tookBackAt = -Infinity
   #metadata: GroupMetadata
   readonly #owned = new Map<string, TopicPartition>()
   /** In which it was told what it owns. */
@@ -263,7 +258,7 @@ export class KafkaMembership implements Membership {
           backoff.restart()
           continue
         }
-        if (this.#isForgotten(answer.code) || this.#takesBack(answer.code)) {
+        if (this.#isForgotten(answer.code)) {
           this.#summon({ kind: 'lost', why: 'the group does not know it any more' })
           return undefined
         }
@@ -541,19 +536,6 @@ export class KafkaMembership implements Membership {
   #isForgotten(answered: number): boolean {
     if (answered === code.unknownMemberId) return true
     return answered === code.fencedInstanceId && this.#memberId !== this.#syncedAs
-  }
-
-  /**
-   * True when another member has this instance id, and it is taken back from that one. A coordinator that has lost the
-   * newest part of what it knew takes us for a stranger with the id of who we were before. Only once in a while: two
-   * processes with one id would go on for ever.
-   */
-  #takesBack(answered: number): boolean {
-    if (answered !== code.fencedInstanceId || this.#memberId === '') return false
-    const now = this.#cluster.clock.now()
-    const before = this.#tookBackAt
-    this.#tookBackAt = now
-    return now - before > takeBackMs
   }
 
   #refused(answered: number): Error {
