@@ -17,6 +17,11 @@ const aliveMs = 1000
 /** Without progress for so long the others take over. */
 const stalledMs = 30_000
 const restartMs = 1000
+/**
+ * The thread costs half a second of CPU to load, which a process that has just started needs for its tasks. Until then
+ * heartbeats are sent from here; nothing blocks this thread for as long as a session lasts.
+ */
+const startMs = 2000
 
 /** The member's side of its heartbeat thread. */
 export class Heartbeats {
@@ -27,7 +32,7 @@ export class Heartbeats {
   readonly #ask: (request: HeartbeatRequest) => Promise<number>
   readonly #stop = new AbortController()
   readonly #alive = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  #worker: Worker
+  #worker: Worker | undefined
   #order: HeartbeatOrder = { kind: 'rest' }
   #turn = 0
   readonly #ticking: Promise<void>
@@ -57,7 +62,7 @@ export class Heartbeats {
       quickForMs,
       stalledMs,
     }
-    this.#worker = this.#start()
+    void this.#startAfter(startMs)
     this.#ticking = this.#tick()
     void this.#standIn()
   }
@@ -75,12 +80,12 @@ export class Heartbeats {
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#ticking
-    await this.#worker.terminate()
+    await this.#worker?.terminate()
   }
 
   #say(order: HeartbeatOrder): void {
     this.#order = order
-    this.#worker.postMessage(order, [])
+    this.#worker?.postMessage(order, [])
   }
 
   #start(): Worker {
@@ -97,11 +102,11 @@ export class Heartbeats {
     worker.on('error', (error) => {
       this.#logger.error({ error: messageOf(error) }, 'heartbeat thread failed, starting it again')
     })
-    worker.once('exit', () => void this.#restart())
+    worker.once('exit', () => void this.#startAfter(restartMs))
     return worker
   }
 
-  /** The thread takes some tenths of a second to load, and a new member's second round comes sooner. */
+  /** A new member's second round comes sooner than the thread. */
   async #standIn(): Promise<void> {
     while (!this.#isThreadReady && !this.#stop.signal.aborted) {
       const order = this.#order
@@ -114,8 +119,8 @@ export class Heartbeats {
     }
   }
 
-  async #restart(): Promise<void> {
-    await this.#clock.sleep(restartMs, this.#stop.signal)
+  async #startAfter(waitMs: number): Promise<void> {
+    await this.#clock.sleep(waitMs, this.#stop.signal)
     if (this.#stop.signal.aborted) return
     this.#worker = this.#start()
     this.#say(this.#order)

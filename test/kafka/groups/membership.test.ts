@@ -166,6 +166,8 @@ it('members whose event loop stands still for longer than their session stay', a
   const member = await new TestMember('a', events).join(log, group, [topic])
   await eventually('it has all', () => member.owned.size === 2)
   const { memberId } = member.metadata()
+  // The thread that sends heartbeats comes after two seconds, and has to be loaded.
+  await systemClock.sleep(6000)
   const wait = new Int32Array(new SharedArrayBuffer(4))
   Atomics.wait(wait, 0, 0, 8000)
   expect(await member.membership?.confirm()).toBe(true)
