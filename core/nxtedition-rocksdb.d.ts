@@ -1,14 +1,11 @@
 /** The part of @nxtedition/rocksdb that core/rocksdb.ts uses; the package ships no types. */
 declare module '@nxtedition/rocksdb' {
-  /** What a database lists as open. */
-  export interface NativeResource {
-    _closeSync(): void
-  }
-  interface NativeIterator extends NativeResource {
+  interface NativeIterator {
     _nextvSync(
       size: number,
       options: object,
     ): { readonly rows: readonly unknown[]; readonly finished: boolean }
+    _closeSync(): void
   }
   export class RocksLevel {
     constructor(location: string, options: object)
@@ -17,7 +14,8 @@ declare module '@nxtedition/rocksdb' {
     /** Of the open database, for `db_init`. */
     readonly handle: bigint
     iterator(options: object): NativeIterator
-    detachResource(resource: NativeResource): void
+    /** Strikes it off the list of what is open. */
+    detachResource(resource: NativeIterator): void
     clear(options: object): Promise<void>
     _clear(options: object, callback: (error?: Error | null) => void): void
     getProperty(property: string): string

@@ -3,17 +3,17 @@ import type { PermissionOptions } from '../http/permission.ts'
 import type { Route } from './route.ts'
 
 export function welcomeRoutes(options: PermissionOptions): Route[] {
-  return [plainText('/', (origin) => welcome(options.advertisedUrl ?? origin, options))]
+  return [root((origin) => welcome(options.advertisedUrl ?? origin, options))]
 }
 
 /** For a process without the API. @param name what it is, such as `Millrace sink` */
 export function healthWelcomeRoutes(name: string): Route[] {
-  return [plainText('/', (origin) => `${name}\n\n${health(origin)}`)]
+  return [root((origin) => `${name}\n\n${health(origin)}`)]
 }
 
-function plainText(path: string, text: (origin: string) => string): Route {
+function root(text: (origin: string) => string): Route {
   return {
-    path,
+    path: '/',
     methods: {
       GET: (context) =>
         new Response(text(new URL(context.req.url).origin), {

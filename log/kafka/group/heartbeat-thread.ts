@@ -50,8 +50,8 @@ async function beat({
     const answer = await (await connections.to(coordinator)).request(heartbeat, request)
     if (answer.code === code.none) return true
     tell({ turn, code: answer.code })
-    isThere = isKept(answer.code)
-    if (isThere) return true
+    if (isKept(answer.code)) return true
+    isThere = false
   } catch {
     tell({ turn, code: undefined })
   }

@@ -50,17 +50,18 @@ interface Summons {
   readonly why: string
   readonly error?: Error
 }
+
+const gravity = { rebalance: 0, lost: 1, ended: 2, leave: 3 } as const
+
 /**
- * What a heartbeat is answered when only a request to join can tell more. FENCED_INSTANCE_ID among them: Kafka 4 answers
- * heartbeats by what is committed of its log, so just after it has read that the member may be one of long ago.
+ * What a heartbeat is answered when only a request to join can tell more. FENCED_INSTANCE_ID among them: Kafka 4.2 was
+ * seen to answer it just after a restart, to members that its log and the next who joined had in the group.
  */
 const asksToJoin: ReadonlySet<number> = new Set([
   code.rebalanceInProgress,
   code.illegalGeneration,
   code.fencedInstanceId,
 ])
-
-const gravity = { rebalance: 0, lost: 1, ended: 2, leave: 3 } as const
 
 export interface MembershipParts {
   readonly cluster: Cluster
